@@ -1,0 +1,37 @@
+"""Transfer learning on images with plain TensorFlow graphs.
+
+Importing this module does not import TensorFlow; using one of the names below does.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Bottlenecks": "features",
+    "Classifier": "predict",
+    "GraphnetsError": "errors",
+    "RetrainOptions": "pipeline",
+    "TrainingOptions": "train",
+    "inception_graph_def": "inception",
+    "open_network": "architectures",
+    "retrain": "pipeline",
+    "scan": "images",
+    "split": "images",
+    "train_head": "train",
+    "vgg16_endpoints": "vgg16",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'graphnets' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"graphnets.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

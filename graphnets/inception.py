@@ -1,0 +1,102 @@
+"""The frozen Inception v3 of 2015-12-05 (`classify_image_graph_def.pb`), by its tensor names.
+
+The file is Szegedy et al. 2015 (arXiv 1512.00567) as released with TensorFlow; names and shapes
+of its 94 convolutions are those of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import tensorflow.compat.v1 as tf
+
+from graphnets import frozen
+from graphnets.errors import GraphnetsError
+from graphnets.network import Endpoints, LayerInfo, Network
+
+RESIZED = "ResizeBilinear"  # float32 (n, 299, 299, 3), RGB, 0 to 255
+BOTTLENECK = "pool_3/_reshape:0"
+KINDS = {
+    "Relu": "conv",
+    "MaxPool": "max_pool",
+    "AvgPool": "avg_pool",
+    "ConcatV2": "concat",
+    "Reshape": "reshape",
+    "BiasAdd": "fc",
+    "Add": "fc",
+    "Softmax": "softmax",
+}
+
+
+def inception_graph_def(path: str | os.PathLike) -> tf.GraphDef:
+    """Read the frozen Inception v3, rewritten so that batches go through and fast.
+
+    Give it to `tf.import_graph_def`; the names are the file's: feed one JPEG's bytes to
+    `DecodeJpeg/contents:0` (scalar string), or a batch to `ResizeBilinear:0` (float32
+    (n, 299, 299, 3), RGB, 0 to 255) or `Mul:0` (the same, (pixel - 128) / 128), and fetch
+    `pool_3/_reshape:0` ((n, 2048)), `mixed_7/join:0` ((n, 17, 17, 768)), `softmax:0` ...
+    Batch norm is folded into the convolutions, so what lies between a convolution and its
+    batch norm (`NAME/Conv2D:0`) is scaled; every layer's output equals the file's.
+
+    Raises GraphnetsError if the file is not that graph.
+    """
+    graph_def = frozen.modernised(frozen.read_graph_def(path))
+    names = {node.name for node in graph_def.node}
+    missing = [n for n in ("DecodeJpeg/contents", RESIZED, "Mul", "pool_3/_reshape")
+               if n not in names]  # fmt: skip
+    if missing:
+        raise GraphnetsError(
+            f"{path} has no {', '.join(missing)}; wanted the Inception v3 graph of 2015-12-05, "
+            "classify_image_graph_def.pb (inception5h.zip holds another network)"
+        )
+    return graph_def
+
+
+def network(graph_def: tf.GraphDef, fingerprint: str) -> Network:
+    """Inception v3 from what `inception_graph_def` returned."""
+    size = next(
+        tf.make_ndarray(node.attr["value"].tensor)
+        for node in graph_def.node
+        if node.name == f"{RESIZED}/size"
+    )
+
+    def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
+        names = [name if ":" in name else f"{name}:0" for name in wanted]
+        known = {node.name for node in graph_def.node}
+        for name in names:
+            if name.rpartition(":")[0] not in known or not name.endswith(":0"):
+                layers_ = ", ".join(layer.name for layer in layers() if layer.kind != "conv")
+                raise GraphnetsError(
+                    f"no endpoint {name!r}; wanted a tensor of the graph, such as {layers_}"
+                )
+        tensors = tf.import_graph_def(
+            graph_def, input_map={f"{RESIZED}:0": images}, return_elements=names, name=""
+        )
+        return Endpoints(zip(wanted, tensors, strict=True))
+
+    def layers() -> list[LayerInfo]:
+        return _layers(graph_def, (int(size[0]), int(size[1])))
+
+    return Network(
+        "inception_v3", (int(size[0]), int(size[1])), BOTTLENECK, fingerprint, build, layers
+    )
+
+
+def _layers(graph_def: tf.GraphDef, size: tuple[int, int]) -> list[LayerInfo]:
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, [None, *size, 3])
+        tf.import_graph_def(graph_def, input_map={f"{RESIZED}:0": images}, name="")
+        found = []
+        parameters: list[tuple[int, ...]] = []
+        for op in graph.get_operations():
+            if op.type in ("Conv2D", "MatMul"):
+                parameters = [tuple(op.inputs[1].shape.as_list())]
+            elif op.type in ("BiasAdd", "Add"):
+                parameters.append(tuple(op.inputs[1].shape.as_list()))
+            kind = KINDS.get(op.type)
+            if kind is None or op.name.endswith("/batchnorm"):
+                continue
+            own = tuple(parameters) if kind in ("conv", "fc") else ()
+            found.append(LayerInfo(op.name, kind, tuple(op.outputs[0].shape.as_list()), own))
+    return found

@@ -1,0 +1,74 @@
+"""A photo's bytes to the network's input, in the graph.
+
+The features, the exported classifier and `predict` all decode through these ops, so that no
+photo can look different in training and in use.
+"""
+
+from __future__ import annotations
+
+import tensorflow.compat.v1 as tf
+
+PREPROCESSING = "decode_jpeg, upright, bilinear"  # part of the feature store's key
+
+
+def decode(contents: tf.Tensor) -> tf.Tensor:
+    """Decode one photo and turn it upright as its EXIF orientation says.
+
+    contents: scalar string, a JPEG (or a PNG, which the same op reads).
+    Returns uint8 (height, width, 3), RGB. CMYK and grey become RGB.
+    """
+    with tf.name_scope("photo"):  # frozen graphs own names such as DecodeJpeg
+        image = tf.image.decode_jpeg(contents, channels=3)
+        orientation = exif_orientation(contents)
+        # EXIF 2.3, tag 0x0112: 5 to 8 are 1 to 4 mirrored at the main diagonal.
+        image = tf.transpose(image, tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2]))
+        upside_down = _is_one_of(orientation, (3, 4, 7, 8))
+        mirrored = _is_one_of(orientation, (2, 3, 6, 7))
+        # Reverse takes its axes as flags; a cond would put functions into the frozen graph.
+        return tf.raw_ops.Reverse(tensor=image, dims=tf.stack([upside_down, mirrored, False]))
+
+
+def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """uint8 (height, width, 3) to float32 (1, *size, 3), 0 to 255.
+
+    Bilinear, neither aligned corners nor half pixels: what the Inception graph of 2015 does.
+    """
+    with tf.name_scope("photo"):
+        return tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=size)
+
+
+def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
+    """The EXIF orientation of a JPEG, 1 to 8, as a scalar int32; 1 where there is none.
+
+    contents: scalar string. Nothing in it can make this fail: bytes outside of it read as 0.
+    """
+    head = tf.cast(tf.decode_raw(tf.strings.substr(contents, 0, 1 << 16), tf.uint8), tf.int32)
+    data = tf.concat([head, tf.zeros([16], tf.int32)], 0)
+    starts = tf.size(head)
+    marker = [
+        tf.equal(data[i : starts + i], code) for i, code in enumerate(b"Exif\x00\x00")
+    ]  # the TIFF header that follows it is what offsets count from
+    found = tf.reduce_all(marker, 0)
+    tiff = tf.cast(tf.argmax(tf.cast(found, tf.int32)), tf.int32) + 6
+
+    def byte(at):
+        inside = (at >= 0) & (at < tf.size(data))
+        return tf.where(inside, tf.gather(data, tf.where(inside, at, at * 0)), at * 0)
+
+    little_endian = tf.equal(byte(tiff), ord("I"))
+
+    def word(at):
+        first, second = byte(at), byte(at + 1)
+        return tf.where(little_endian, first + 256 * second, 256 * first + second)
+
+    # The upper half of the offset counts only if it is zero: the head is 64 KiB.
+    first_ifd = tiff + tf.where(little_endian, word(tiff + 4), word(tiff + 6))
+    entries = first_ifd + 2 + 12 * tf.range(word(first_ifd))
+    values = tf.where(tf.equal(word(entries), 0x0112), word(entries + 8), entries * 0)
+    value = tf.reduce_max(tf.concat([values, [0]], 0))
+    valid = tf.reduce_any(found) & (value >= 1) & (value <= 8)
+    return tf.where(valid, value, 1)
+
+
+def _is_one_of(value: tf.Tensor, choices: tuple[int, ...]) -> tf.Tensor:
+    return tf.reduce_any(tf.equal(value, choices))

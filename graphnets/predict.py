@@ -1,0 +1,154 @@
+"""Classifying photos with an exported graph, its own or another tool's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets import export, images, jpeg
+from graphnets.errors import GraphnetsError, PhotoError
+from graphnets.features import ahead
+from graphnets.frozen import read_graph_def
+from graphnets.images import shown
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How photos enter another tool's graph; the names are label_image's.
+
+    An input of strings takes the photo's bytes. Any other takes float32
+    (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
+    width are read off the graph where it tells them.
+    """
+
+    input_layer: str = export.INPUT
+    output_layer: str = export.OUTPUT
+    input_height: int | None = None
+    input_width: int | None = None
+    input_mean: float = 0
+    input_std: float = 255
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A photo's classes, likeliest first, as (label, score), scores 0 to 1; or its problem."""
+
+    path: str
+    top: list[tuple[str, float]]
+    problem: str = ""
+
+
+class Classifier:
+    """A frozen graph with its labels, loaded once.
+
+    Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
+    or a number of labels that is not that of its outputs.
+    """
+
+    def __init__(
+        self,
+        graph: str | os.PathLike,
+        labels: str | os.PathLike,
+        options: InputOptions | None = None,
+    ) -> None:
+        options = options or InputOptions()
+        graph_def = read_graph_def(graph)
+        self.labels = _read_labels(labels)
+        with tf.Graph().as_default() as self._graph:
+            tf.import_graph_def(graph_def, name="")
+            entry = _tensor(self._graph, options.input_layer, graph)
+            self._output = _tensor(self._graph, options.output_layer, graph)
+            if entry.dtype == tf.string:
+                self._contents, self._image = entry, None
+            else:
+                self._contents = tf.placeholder(tf.string, [])
+                self._image = (entry, _prepared(self._contents, entry, options))
+        classes = self._output.shape[-1] if self._output.shape.rank else None
+        if classes is not None and int(classes) != len(self.labels):
+            raise GraphnetsError(
+                f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
+                "wanted the labels file that was written with this graph"
+            )
+        self._session = tf.Session(graph=self._graph)
+
+    def scores(self, path: str | os.PathLike) -> np.ndarray:
+        """float32 (classes,) of one photo. Raises PhotoError if it cannot be read."""
+        contents = images.contents(path)
+        try:
+            if self._image is None:
+                return self._session.run(self._output, {self._contents: contents})[0]
+            entry, prepared = self._image
+            image = self._session.run(prepared, {self._contents: contents})
+        except tf.errors.InvalidArgumentError:
+            raise PhotoError("damaged or cut off") from None
+        return self._session.run(self._output, {entry: image})[0]
+
+    def predict(self, paths: Iterable[str | os.PathLike], top_k: int = 5) -> Iterator[Prediction]:
+        """A prediction for each file, in order; one that cannot be read says why.
+
+        Files are read as the results are taken: memory does not grow with their number.
+        """
+        for path, result in ahead(paths, self.scores):
+            try:
+                scores = result()
+            except PhotoError as error:
+                yield Prediction(os.fspath(path), [], str(error))
+                continue
+            best = np.argsort(-scores, kind="stable")[:top_k]
+            yield Prediction(os.fspath(path), [(self.labels[i], float(scores[i])) for i in best])
+
+
+def photo_paths(arguments: Sequence[str | os.PathLike]) -> Iterator[str]:
+    """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
+    for argument in arguments:
+        if not os.path.isdir(argument):
+            yield os.fspath(argument)
+            continue
+        for folder, folders, files in os.walk(argument):
+            folders[:] = sorted(name for name in folders if name[0] != ".")
+            for name in sorted(files):
+                if name[0] != "." and name.lower() not in images.NOT_PHOTOS:
+                    yield os.path.join(folder, name)
+
+
+def _read_labels(path: str | os.PathLike) -> list[str]:
+    try:
+        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
+    return text.removesuffix("\n").split("\n")
+
+
+def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike) -> tf.Tensor:
+    try:
+        return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+    except (KeyError, ValueError):
+        operations = graph.get_operations()
+        inputs = [op.name for op in operations if op.type.startswith("Placeholder")]
+        outputs = [op.name for op in operations if op.type == "Softmax"]
+        raise GraphnetsError(
+            f"{shown(source)} has no {name!r}; its placeholders are {', '.join(inputs) or 'none'}, "
+            f"its softmax is {', '.join(outputs) or 'none'}: name them with --input_layer and "
+            "--output_layer"
+        ) from None
+
+
+def _prepared(contents: tf.Tensor, entry: tf.Tensor, options: InputOptions) -> tf.Tensor:
+    if entry.shape.rank not in (4, None):
+        raise GraphnetsError(
+            f"the input {entry.name} is {entry.dtype.name} {entry.shape}; wanted a string or "
+            "float32 (n, height, width, 3): name another --input_layer"
+        )
+    known = entry.shape.as_list()[1:3] if entry.shape.rank == 4 else [None, None]
+    height, width = options.input_height or known[0], options.input_width or known[1]
+    if not height or not width:
+        raise GraphnetsError(
+            f"the input {entry.name} does not tell its size; give --input_height and --input_width"
+        )
+    resized = jpeg.resize(jpeg.decode(contents), (height, width))
+    return tf.cast((resized - options.input_mean) / options.input_std, entry.dtype)

@@ -1,0 +1,146 @@
+"""The feature store: rows of float32 on disk, found by the content of the photo they come from.
+
+One folder per (network, weights, endpoint, preprocessing). Each run that adds rows appends to a
+pair of files of its own, `ID.features` (rows) and `ID.keys` (16 bytes a row, written after the
+row): a kill at any moment leaves complete rows, and runs that share a store never wait for each
+other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from graphnets.errors import GraphnetsError
+from graphnets.files import write_whole
+
+KEY_BYTES = 16
+DTYPE = np.dtype("<f4")
+
+
+class FeatureStore:
+    """The rows stored for one identity.
+
+    identity: what the features depend on besides the photo, as JSON values; any difference is
+    another store. Raises GraphnetsError if the folder cannot be used.
+    """
+
+    def __init__(self, folder: str | os.PathLike, identity: Mapping[str, object]) -> None:
+        text = json.dumps(identity, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        name = re.sub(r"[^\w.-]+", "_", f"{identity.get('network')}-{identity.get('endpoint')}")
+        self.folder = Path(folder) / f"{name}-{digest}"
+        self._identity = dict(identity)
+        self._writer: tuple[BinaryIO, BinaryIO] | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Read the keys; the rows stay on disk, mapped."""
+        self.width = 0
+        self._files: list[np.ndarray] = []
+        keys, files, rows = [], [], []
+        meta = self.folder / "store.json"
+        if meta.exists():
+            self.width = self._width(meta)
+            for path in sorted(self.folder.glob("*.keys")):
+                features = path.with_suffix(".features")
+                # A run that was killed, or is at work, may have written part of a row.
+                count = min(
+                    path.stat().st_size // KEY_BYTES,
+                    features.stat().st_size // (self.width * DTYPE.itemsize),
+                )
+                if count:
+                    rows.append(np.arange(count))
+                    files.append(np.full(count, len(self._files)))
+                    keys.append(np.fromfile(path, f"V{KEY_BYTES}", count))
+                    shape = (count, self.width)
+                    self._files.append(np.memmap(features, DTYPE, "r", shape=shape))
+        self._keys = np.concatenate([np.zeros(0, f"V{KEY_BYTES}"), *keys])
+        self._file = np.concatenate([np.zeros(0, int), *files])
+        self._row = np.concatenate([np.zeros(0, int), *rows])
+        # Sorted by the first 8 bytes: digests, so that ties are all but unknown.
+        heads = _heads(self._keys)
+        self._order = np.argsort(heads, kind="stable")
+        self._heads = heads[self._order]
+
+    def _width(self, meta: Path) -> int:
+        try:
+            return int(json.loads(meta.read_text())["width"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise GraphnetsError(
+                f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
+                "computed again"
+            ) from None
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _find(self, keys: Sequence[str]) -> np.ndarray:
+        """The position of each key among the stored ones, -1 where it is missing."""
+        wanted = np.frombuffer(bytes.fromhex("".join(keys)), f"V{KEY_BYTES}")
+        if not len(self) or not len(wanted):
+            return np.full(len(wanted), -1)
+        place = np.searchsorted(self._heads, _heads(wanted))
+        found = self._order[np.minimum(place, len(self) - 1)]
+        return np.where(self._keys[found] == wanted, found, -1)
+
+    def has(self, keys: Sequence[str]) -> np.ndarray:
+        """Whether each key (32 hex digits) is stored: bool (n,)."""
+        return self._find(keys) >= 0
+
+    def read(self, keys: Sequence[str]) -> np.ndarray:
+        """The rows of the keys: float32 (n, width). Raises KeyError if one is not stored."""
+        found = self._find(keys)
+        if (found < 0).any():
+            raise KeyError(keys[int(np.argmax(found < 0))])
+        rows = np.empty((len(keys), self.width), np.float32)
+        for number, features in enumerate(self._files):
+            here = self._file[found] == number
+            rows[here] = features[self._row[found[here]]]
+        return rows
+
+    def append(self, keys: Sequence[str], rows: np.ndarray) -> None:
+        """Add rows (n, width), float32; they are on disk when this returns."""
+        try:
+            if self._writer is None:
+                self._writer = self._begin(rows.shape[1])
+            for file, data in zip(
+                self._writer,
+                (np.ascontiguousarray(rows, DTYPE).tobytes(), bytes.fromhex("".join(keys))),
+                strict=True,
+            ):
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # a key must not outlive its row, not even a power cut
+        except OSError as error:
+            raise GraphnetsError(
+                f"the feature store {self.folder} cannot be written: {error.strerror}; name "
+                "another folder with --bottleneck_dir"
+            ) from None
+
+    def _begin(self, width: int) -> tuple[BinaryIO, BinaryIO]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        meta = {**self._identity, "width": width, "dtype": DTYPE.str}
+        write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
+        name = self.folder / uuid.uuid4().hex
+        return open(name.with_suffix(".features"), "xb"), open(name.with_suffix(".keys"), "xb")
+
+    def close(self) -> None:
+        """Finish writing; what was added can be read now."""
+        if self._writer is not None:
+            for file in self._writer:
+                file.close()
+            self._writer = None
+            self._open()
+
+
+def _heads(keys: np.ndarray) -> np.ndarray:
+    return keys.view(np.uint64)[::2] if len(keys) else np.zeros(0, np.uint64)

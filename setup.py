@@ -1,0 +1,39 @@
+"""Packaging of graphnets."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="graphnets",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "graphnets/__init__.py").read_text())[1],
+    description="Transfer learning on images with plain TensorFlow graphs",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=["graphnets"],
+    package_data={"graphnets": ["py.typed"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "tensorflow>=2.16,<3",
+        "numpy>=1.26",
+        "pandas>=2.0",
+        "imageio>=2.31",
+        "pillow>=10.1",
+        "click>=8.1",
+        "tqdm>=4.62",
+        "pooch>=1.7",
+        "requests>=2.28",
+        "platformdirs>=3.0",
+        "scikit-learn>=1.3",
+        "h5py>=3.10",
+    ],
+    extras_require={
+        "test": ["pytest>=7.4"],
+        "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs"],
+    },
+    entry_points={"console_scripts": ["graphnets=graphnets.cli:main"]},
+)

@@ -14,8 +14,8 @@ RANDOM = "random"
 
 def open_network(
     architecture: str = "inception_v3",
-    weights: str | os.PathLike | None = None,
-    model_dir: str | os.PathLike | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    model_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> Network:
     """The network "inception_v3" or "vgg16".

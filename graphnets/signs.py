@@ -336,7 +336,7 @@ def _light(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     ramp = (x * np.cos(angle) + y * np.sin(angle) + 0.7) / 1.4
     shadow = 1 - rng.uniform(0, 0.6) * ramp[..., None]
     haze = rng.uniform(0, 0.35) ** 1.5
-    gain = np.exp(np.clip(rng.normal(-0.2, 0.45), -1.6, 0.5)) * rng.normal(1, 0.06, 3)
+    gain = np.exp(np.clip(rng.normal(-0.1, 0.35), -1.2, 0.4)) * rng.normal(1, 0.06, 3)
     lit = (photo * (1 - haze) + 190 * haze) * (shadow * gain).astype(np.float32)
     return np.clip(lit, 0, 255)
 
@@ -359,8 +359,8 @@ def draw(class_id: int, rng: np.random.Generator) -> np.ndarray:
     photo = background * behind * (1 - alpha) + sign * front * alpha
     image = Image.fromarray(_light(rng, photo).astype(np.uint8))
 
-    soft = side * 0.011 * abs(rng.normal())
-    smear = soft + (side * rng.uniform(0, 0.03) if rng.random() < 0.25 else 0)
+    soft = side * 0.007 * abs(rng.normal())
+    smear = soft + (side * rng.uniform(0, 0.02) if rng.random() < 0.25 else 0)
     radius = (soft, smear) if rng.random() < 0.5 else (smear, soft)
     image = image.filter(ImageFilter.GaussianBlur(radius))
     grain = rng.standard_normal((height, width, 3), np.float32) * rng.uniform(1, 8)
@@ -369,7 +369,7 @@ def draw(class_id: int, rng: np.random.Generator) -> np.ndarray:
 
 def write(
     folder: str | os.PathLike[str],
-    per_class: int = 20,
+    per_class: int = 30,
     seed: int = 0,
     progress: Callable[..., Iterable] = iter,
 ) -> int:

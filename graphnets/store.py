@@ -8,6 +8,7 @@ other.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,16 +34,25 @@ class FeatureStore:
     another store. Raises GraphnetsError if the folder cannot be used.
     """
 
-    def __init__(self, folder: str | os.PathLike, identity: Mapping[str, object]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, object]) -> None:
         text = json.dumps(identity, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         name = re.sub(r"[^\w.-]+", "_", f"{identity.get('network')}-{identity.get('endpoint')}")
-        self.folder = Path(folder) / f"{name}-{digest}"
+        self.folder = Path(folder) / f"{name[:50]}-{digest}"  # the digest tells stores apart
         self._identity = dict(identity)
         self._writer: tuple[BinaryIO, BinaryIO] | None = None
         self._open()
 
     def _open(self) -> None:
+        try:
+            self._read_keys()
+        except OSError as error:
+            raise GraphnetsError(
+                f"the feature store {self.folder} cannot be read: {error.strerror}; delete it, its "
+                "features will be computed again, or name another folder with --bottleneck_dir"
+            ) from None
+
+    def _read_keys(self) -> None:
         """Read the keys; the rows stay on disk, mapped."""
         self.width = 0
         self._files: list[np.ndarray] = []
@@ -73,12 +83,15 @@ class FeatureStore:
 
     def _width(self, meta: Path) -> int:
         try:
-            return int(json.loads(meta.read_text())["width"])
+            width = json.loads(meta.read_text())["width"]
+            if isinstance(width, int) and width > 0:
+                return width
         except (OSError, ValueError, KeyError, TypeError):
-            raise GraphnetsError(
-                f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
-                "computed again"
-            ) from None
+            pass
+        raise GraphnetsError(
+            f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
+            "computed again"
+        )
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -100,7 +113,7 @@ class FeatureStore:
         """The rows of the keys: float32 (n, width). Raises KeyError if one is not stored."""
         found = self._find(keys)
         if (found < 0).any():
-            raise KeyError(keys[int(np.argmax(found < 0))])
+            raise KeyError(list(keys)[int(np.argmax(found < 0))])
         rows = np.empty((len(keys), self.width), np.float32)
         for number, features in enumerate(self._files):
             here = self._file[found] == number
@@ -121,6 +134,7 @@ class FeatureStore:
                 file.flush()
                 os.fsync(file.fileno())  # a key must not outlive its row, not even a power cut
         except OSError as error:
+            self.close()  # the pair may be out of step: what is added next must begin another
             raise GraphnetsError(
                 f"the feature store {self.folder} cannot be written: {error.strerror}; name "
                 "another folder with --bottleneck_dir"
@@ -137,7 +151,8 @@ class FeatureStore:
         """Finish writing; what was added can be read now."""
         if self._writer is not None:
             for file in self._writer:
-                file.close()
+                with contextlib.suppress(OSError):  # append has told that the disk is full
+                    file.close()
             self._writer = None
             self._open()
 

@@ -80,7 +80,7 @@ def train_head(
     validation: Examples,
     classes: int,
     options: TrainingOptions,
-    summaries_dir: str | os.PathLike | None = None,
+    summaries_dir: str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
 ) -> Head:
     """Train a linear softmax classifier on standardised features by gradient descent.
@@ -126,17 +126,23 @@ def train_head(
             if len(validation.labels):
                 feed = {bottleneck: validation.features, label: validation.labels}
                 value = log.add("validation", number, session, feed)
-            if not np.isfinite(value):
-                raise GraphnetsError(
-                    f"the loss is {value} after step {number} at learning_rate "
-                    f"{options.learning_rate}; choose a smaller one"
-                )
+            _check_finite(value, number, options)
             if value < best[0] or not len(validation.labels):
                 best = (value, number, *session.run([weights, biases]))
         log.close()
     _, number, W, b = best
-    folded = scale[:, np.newaxis] * W.astype(np.float64)
-    return Head(folded.astype(np.float32), (b - mean @ folded).astype(np.float32), number)
+    with np.errstate(over="ignore"):  # told by what follows
+        folded = (scale[:, np.newaxis] * W.astype(np.float64)).astype(np.float32)
+        _check_finite(np.abs(folded).max(initial=0), number, options)
+        return Head(folded, (b - mean.astype(np.float64) @ folded).astype(np.float32), number)
+
+
+def _check_finite(value: float, number: int, options: TrainingOptions) -> None:
+    if not np.isfinite(value):
+        raise GraphnetsError(
+            f"training has left the finite numbers at step {number} with learning_rate "
+            f"{options.learning_rate}; choose a smaller one"
+        )
 
 
 def _batches(count: int, size: int, random: np.random.Generator):
@@ -152,7 +158,7 @@ def _batches(count: int, size: int, random: np.random.Generator):
 class _Summaries:
     """Loss and accuracy, evaluated and written for TensorBoard where a folder is given."""
 
-    def __init__(self, folder: str | os.PathLike | None, loss: tf.Tensor, accuracy: tf.Tensor):
+    def __init__(self, folder: str | os.PathLike[str] | None, loss: tf.Tensor, accuracy: tf.Tensor):
         tf.summary.scalar("cross_entropy", loss)
         tf.summary.scalar("accuracy", accuracy)
         self._fetches = [loss, tf.summary.merge_all()]

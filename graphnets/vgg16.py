@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow.compat.v1 as tf
 
+from graphnets.errors import GraphnetsError
 from graphnets.layers import conv, fc, max_pool, softmax
 from graphnets.network import Endpoints, LayerInfo, Network, declared_layers, stack
 from graphnets.weights import Weights
@@ -56,6 +57,11 @@ def vgg16_endpoints(
 
 
 def _preprocessed(images: tf.Tensor) -> tf.Tensor:
+    images = tf.convert_to_tensor(images)
+    if images.dtype != tf.float32 or not images.shape.is_compatible_with([None, None, None, 3]):
+        raise GraphnetsError(
+            f"got {images.dtype.name} images {images.shape}, wanted float32 (n, height, width, 3)"
+        )
     return images[..., ::-1] - tf.constant(MEAN_BGR)
 
 
@@ -64,8 +70,12 @@ def network(weights: Weights, fingerprint: str) -> Network:
     names = [name for name, _ in LAYERS]
 
     def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
-        known = [name for name in wanted if name in names]  # an unknown one fails on the look-up
-        return vgg16_endpoints(images, weights, until=max(known, key=names.index, default=names[0]))
+        for name in wanted:
+            if name not in names:
+                raise GraphnetsError(f"no endpoint {name!r}; this network has {', '.join(names)}")
+        return vgg16_endpoints(
+            images, weights, until=max(wanted, key=names.index, default=names[0])
+        )
 
     return Network("vgg16", SIZE, "conv4_3,conv5_3", fingerprint, build, layers)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from graphnets.errors import GraphnetsError
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
+UNREADABLE = (  # a huge shape takes too much memory; an encrypted file is a RuntimeError
+    OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 FILES = {"inception_v3": "classify_image_graph_def.pb", "vgg16": "vgg16.npz"}
 
 
@@ -24,14 +29,14 @@ def model_dir() -> Path:
     return Path(os.environ.get("GRAPHNETS_MODEL_DIR") or platformdirs.user_cache_dir("graphnets"))
 
 
-def default_file(architecture: str, folder: str | os.PathLike | None = None) -> Path:
+def default_file(architecture: str, folder: str | os.PathLike[str] | None = None) -> Path:
     """Where `graphnets fetch` puts the architecture's weights.
 
     Raises GraphnetsError with the command to run if they are not there.
     """
     path = Path(folder or model_dir()) / FILES[architecture]
     if not path.exists():
-        option = f" --model_dir {folder}" if folder else ""
+        option = f" --model_dir {shlex.quote(str(folder))}" if folder else ""
         raise GraphnetsError(
             f"the weights of {architecture} are not at {path}; get them with "
             f"`graphnets fetch {architecture}{option}`"
@@ -39,7 +44,7 @@ def default_file(architecture: str, folder: str | os.PathLike | None = None) -> 
     return path
 
 
-def sha256(path: str | os.PathLike) -> str:
+def sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     try:
@@ -58,7 +63,7 @@ class NpzWeights(Mapping):
     not finite float32. Nothing in the file is run: pickled objects are refused.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         wanted = "wanted an .npz with the arrays layer/W and layer/b"
         try:
@@ -66,7 +71,7 @@ class NpzWeights(Mapping):
             names = self._arrays.files
         except FileNotFoundError:
             raise GraphnetsError(f"{path}: there is no such file") from None
-        except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+        except (*UNREADABLE, AttributeError):
             raise GraphnetsError(f"{path} is no weight archive; {wanted}") from None
         self._layers = list(dict.fromkeys(name.rpartition("/")[0] for name in names))
         expected = {f"{layer}/{role}" for layer in self._layers for role in "Wb"}
@@ -81,8 +86,8 @@ class NpzWeights(Mapping):
 
     def _array(self, name: str) -> np.ndarray:
         try:
-            value = self._arrays[name]
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+            value = np.asarray(self._arrays[name])  # a member that is no .npy comes as bytes
+        except UNREADABLE as error:
             raise GraphnetsError(f"{self._path}: {name} cannot be read ({error})") from None
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise GraphnetsError(
@@ -97,7 +102,7 @@ class NpzWeights(Mapping):
         return len(self._layers)
 
 
-def write_npz(path: str | os.PathLike, weights: Weights) -> None:
+def write_npz(path: str | os.PathLike[str], weights: Weights) -> None:
     """Write weights as `NpzWeights` reads them; the same weights give the same bytes."""
     arrays = {
         f"{layer}/{role}": array

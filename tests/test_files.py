@@ -1,0 +1,116 @@
+"""Files appear whole or not at all."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from graphnets.files import whole_file, write_whole
+
+
+def test_a_file_is_written_and_its_folders_made(tmp_path):
+    write_whole(tmp_path / "new" / "folder" / "file.bin", b"\x00\xffdata\n")
+    assert (tmp_path / "new" / "folder" / "file.bin").read_bytes() == b"\x00\xffdata\n"
+
+
+def test_a_path_may_be_a_string_relative_and_no_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_whole("caf\udce9 \n.txt", b"data")
+    assert os.listdir(os.fsencode(tmp_path)) == [b"caf\xe9 \n.txt"]
+
+
+def test_what_was_there_is_replaced_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "file"
+    write_whole(path, b"a long first content")
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_file_gets_the_permissions_of_any_new_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "file", b"")
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~mask
+
+
+def test_nothing_is_seen_at_the_path_until_the_block_ends(tmp_path):
+    path = tmp_path / "array.npz"
+    path.write_bytes(b"old")
+    with whole_file(path) as temporary:
+        assert temporary.parent == path.parent  # the same file system: a move is one step
+        assert temporary.suffix == ".npz"  # NumPy would add it to a name without it
+        assert temporary.name.startswith(".")
+        temporary.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
+def test_an_error_in_the_block_leaves_what_was_there(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(error), whole_file(path) as temporary:
+        temporary.write_bytes(b"half of the n")
+        raise error
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_path_that_cannot_be_written_is_an_oserror_and_leaves_nothing(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path / "folder", b"data")
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises((NotADirectoryError, FileExistsError)):
+        write_whole(tmp_path / "file" / "below", b"data")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path):
+    path = tmp_path / "file"
+    contents = [bytes([i]) * 300_000 for i in range(40)]
+    write_whole(path, contents[0])
+    writer = threading.Thread(target=lambda: [write_whole(path, c) for c in contents])
+    writer.start()
+    seen = {path.read_bytes()}
+    while writer.is_alive():
+        seen.add(path.read_bytes())
+    writer.join()
+    assert seen <= set(contents)
+    assert path.read_bytes() == contents[-1]
+
+
+def test_a_killed_writer_leaves_what_was_there(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    script = """if True:
+        import sys, time
+        from graphnets.files import whole_file
+        with whole_file(sys.argv[1]) as temporary:
+            temporary.write_bytes(b"half of the n")
+            print("written", flush=True)
+            time.sleep(60)
+    """
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout.readline() == "written\n"
+    writer.kill()
+    writer.communicate()
+    assert writer.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"

@@ -1,0 +1,204 @@
+"""Inception v3 by its tensor names, on a small graph of the file's style."""
+
+import io
+
+import graphs
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+
+import graphnets
+from graphnets import frozen, inception
+from graphnets.errors import GraphnetsError
+from graphnets.network import LayerInfo
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inception")
+    return graphs.write(folder / "classify_image_graph_def.pb", graphs.inception_like())
+
+
+@pytest.fixture(scope="module")
+def network(path):
+    return inception.network(inception.inception_graph_def(path), "print")
+
+
+def photo():
+    pixels = np.random.default_rng(1).integers(0, 256, (60, 50, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def images(count=3):
+    shape = (count, graphs.SIZE, graphs.SIZE, 3)
+    return np.random.default_rng(2).uniform(0, 255, shape).astype(np.float32)
+
+
+def built(network, batch, names):
+    with tf.Graph().as_default(), tf.Session() as session:
+        placeholder = tf.placeholder(tf.float32, [None, *network.size, 3])
+        endpoints = network.build(placeholder, names)
+        assert list(endpoints) == names
+        return session.run([endpoints[name] for name in names], {placeholder: batch})
+
+
+def untouched(batch, name):
+    """What the graph in the file gives, one image at a time."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graphs.inception_like(), name="")
+        rows = [session.run(name, {"ResizeBilinear:0": image[np.newaxis]}) for image in batch]
+    return np.concatenate(rows)
+
+
+def test_the_tutorials_way_works(path):
+    names = ["pool_3/_reshape:0", "DecodeJpeg/contents:0", "ResizeBilinear:0"]
+    with tf.Graph().as_default(), tf.Session() as session:
+        bottleneck, jpeg, resized = tf.import_graph_def(
+            graphnets.inception_graph_def(path), name="", return_elements=names
+        )
+        from_bytes, pixels = session.run([bottleneck, resized], {jpeg: photo()})
+        from_pixels = session.run(bottleneck, {resized: pixels})
+        batch = session.run(bottleneck, {resized: np.concatenate([pixels, pixels])})
+    assert from_bytes.shape == (1, 32)
+    assert from_bytes.std() > 0.1
+    np.testing.assert_array_equal(from_pixels, from_bytes)
+    assert batch.shape == (2, 32)
+    np.testing.assert_allclose(batch, np.concatenate([from_bytes] * 2), atol=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["DecodeJpeg/contents", "ResizeBilinear", "Mul"])
+def test_another_graph_is_refused(missing, tmp_path):
+    graph_def = graphs.inception_like()
+    for node in graph_def.node:
+        if node.name == missing:
+            node.name = "input"
+        node.input[:] = ["input" if name == missing else name for name in node.input]
+    path = graphs.write(tmp_path / "tensorflow_inception_graph.pb", graph_def)
+    with pytest.raises(GraphnetsError) as caught:
+        inception.inception_graph_def(path)
+    assert str(caught.value) == (
+        f"{path} has no {missing}; wanted the Inception v3 graph of 2015-12-05, "
+        "classify_image_graph_def.pb (inception5h.zip holds another network)"
+    )
+
+
+def test_all_that_another_graph_lacks_is_named(tmp_path):
+    net = graphs.Builder()
+    net.add("input", "Placeholder", dtype=tf.float32)
+    net.add("output", "Softmax", ["input"], T=tf.float32)
+    path = graphs.write(tmp_path / "other.pb", net.graph_def)
+    with pytest.raises(GraphnetsError, match="no DecodeJpeg/contents, ResizeBilinear,.* Mul, pool"):
+        inception.inception_graph_def(path)
+
+
+def test_a_resizing_without_the_size_of_the_file_is_refused(tmp_path):
+    graph_def = graphs.inception_like()
+    for node in graph_def.node:
+        if node.name == "ResizeBilinear/size":
+            node.name = "size"
+        node.input[:] = ["size" if name == "ResizeBilinear/size" else name for name in node.input]
+    with pytest.raises(GraphnetsError, match="has no ResizeBilinear/size; wanted the Inception"):
+        inception.inception_graph_def(graphs.write(tmp_path / "g.pb", graph_def))
+
+
+def test_a_dangerous_graph_is_refused(tmp_path):
+    graph_def = graphs.inception_like()
+    graph_def.node.add(name="w", op="WriteFile")
+    with pytest.raises(GraphnetsError, match=r"g\.pb has the op\(s\) WriteFile"):
+        inception.inception_graph_def(graphs.write(tmp_path / "g.pb", graph_def))
+
+
+def test_the_network_says_what_it_is(network):
+    assert network.name == "inception_v3"
+    assert network.size == (graphs.SIZE, graphs.SIZE)
+    assert network.default_endpoint == "pool_3/_reshape:0"
+    assert network.fingerprint == "print"
+
+
+@pytest.mark.parametrize("name", ["mixed/join", "mixed_1/join", "pool_3/_reshape", "softmax"])
+def test_an_endpoint_is_named_with_or_without_its_zero(network, name):
+    batch = images()
+    wanted = untouched(batch, f"{name}:0")
+    assert wanted.std() > 1e-3
+    for result in built(network, batch, [name, f"{name}:0"]):
+        assert result.shape == wanted.shape
+        assert np.abs(result - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
+def test_what_lies_in_front_of_the_convolutions_can_be_fetched(network):
+    batch = images()
+    resized, scaled = built(network, batch, ["ResizeBilinear", "Mul"])
+    np.testing.assert_array_equal(resized, batch)
+    np.testing.assert_allclose(scaled, (batch - 128) / 128, atol=1e-6)
+
+
+def test_a_graph_that_uses_its_names_is_no_obstacle(network):
+    with tf.Graph().as_default(), tf.Session() as session:
+        for name in ("Mul", "pool_3", "softmax"):
+            tf.constant(1.0, name=name)
+        endpoint = network.build(tf.constant(images()), ["softmax"])["softmax"]
+        assert session.run(endpoint).shape == (3, 11)
+
+
+@pytest.mark.parametrize("name", ["mixed_11/join", "conv:1", "pool_3:0:0", "", "^conv"])
+def test_an_unknown_endpoint_lists_the_layers(network, name):
+    with tf.Graph().as_default(), pytest.raises(GraphnetsError) as caught:
+        network.build(tf.constant(images()), [name])
+    message = str(caught.value)
+    assert message.startswith(f"no endpoint '{name}")
+    assert message.endswith(
+        "wanted a tensor of the graph, such as pool, mixed/tower_1/pool, mixed/join, "
+        "mixed_1/pool, mixed_1/join, pool_3, pool_3/_reshape, softmax/logits, softmax"
+    )
+
+
+def test_layers_are_listed_first_to_last_each_with_its_own_parameters(network):
+    def conv(name, height, channels, *weights):
+        return LayerInfo(name, "conv", (None, height, height, channels), (weights, (channels,)))
+
+    def parameterless(name, kind, *shape):
+        return LayerInfo(name, kind, (None, *shape), ())
+
+    assert network.layers() == [
+        conv("conv", 23, 8, 3, 3, 3, 8),
+        conv("conv_1", 21, 8, 3, 3, 8, 8),
+        conv("conv_2", 21, 12, 3, 3, 8, 12),
+        parameterless("pool", "max_pool", 10, 10, 12),
+        conv("mixed/conv", 10, 8, 1, 1, 12, 8),
+        conv("mixed/tower/conv", 10, 4, 1, 1, 12, 4),
+        conv("mixed/tower/conv_1", 10, 6, 5, 5, 4, 6),
+        parameterless("mixed/tower_1/pool", "avg_pool", 10, 10, 12),
+        conv("mixed/tower_1/conv", 10, 10, 1, 1, 12, 10),
+        parameterless("mixed/join", "concat", 10, 10, 24),
+        conv("mixed_1/tower/conv", 10, 6, 1, 1, 24, 6),
+        conv("mixed_1/tower/conv_1", 10, 6, 1, 7, 6, 6),
+        conv("mixed_1/tower/conv_2", 4, 8, 3, 3, 6, 8),
+        parameterless("mixed_1/pool", "max_pool", 4, 4, 24),
+        parameterless("mixed_1/join", "concat", 4, 4, 32),
+        parameterless("pool_3", "avg_pool", 1, 1, 32),
+        parameterless("pool_3/_reshape", "reshape", 32),
+        LayerInfo("softmax/logits", "fc", (None, 11), ((32, 11), (11,))),
+        parameterless("softmax", "softmax", 11),
+    ]
+
+
+def test_parameters_are_the_weights_and_one_bias_a_channel(network):
+    graph_def = graphs.inception_like()
+    sizes = {n.name: tf.make_ndarray(n.attr["value"].tensor).size for n in graph_def.node
+             if n.op == "Const"}  # fmt: skip
+    kept = ("conv2d_params", "beta", "softmax/weights", "softmax/biases")
+    wanted = sum(size for name, size in sizes.items() if name.endswith(kept))
+    assert sum(layer.parameters for layer in network.layers()) == wanted
+
+
+def test_a_batch_norm_that_could_not_be_folded_is_no_layer_of_its_own():
+    graph_def = graphs.inception_like()
+    graph_def.node.add(name="also", op="Relu", input=["conv/Conv2D"]).attr[
+        "T"
+    ].type = tf.float32.as_datatype_enum
+    layers = inception.network(frozen.modernised(graph_def), "").layers()
+    assert [layer.name for layer in layers][:2] == ["conv", "conv_1"]
+    assert layers[0].parameter_shapes == ((3, 3, 3, 8), (8,))

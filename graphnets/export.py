@@ -55,9 +55,14 @@ def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
     """The variables as constants, and nothing that the output does not need."""
     from tensorflow.python.framework import convert_to_constants
 
-    return convert_to_constants.convert_variables_to_constants_from_session_graph(
-        session, graph.as_graph_def(), [output]
-    )
+    verbosity = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)  # it calls functions that say they are deprecated
+    try:
+        return convert_to_constants.convert_variables_to_constants_from_session_graph(
+            session, graph.as_graph_def(), [output]
+        )
+    finally:
+        tf.logging.set_verbosity(verbosity)
 
 
 def write_graph(path: str | os.PathLike[str], graph_def: tf.GraphDef) -> None:

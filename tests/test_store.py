@@ -252,23 +252,40 @@ def test_keys_with_a_torn_tail_are_left_out(tmp_path, cut):
     assert_holds(store, *range(whole), missing=range(whole, 5))
 
 
-def test_a_full_disk_is_an_error_and_mixes_up_nothing(tmp_path):
-    """The file size limit stands in for the disk; it fails in the middle of the rows."""
+@pytest.mark.parametrize(("limit", "count"), [(1_000_000, 100_000), (5_000, 600)])
+def test_a_full_disk_is_an_error_and_mixes_up_nothing(tmp_path, limit, count):
+    """The file size limit stands in for the disk; it is reached in the middle of the rows."""
     store = FeatureStore(tmp_path, IDENTITY)
     store.append(keys_of(1), rows_of(1))
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    many = range(10, 100_010)
-    data = keys_of(*many), np.full((100_000, WIDTH), 9, np.float32)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
+    keys, rows = keys_of(*range(10, 10 + count)), np.full((count, WIDTH), 9, np.float32)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:
         with pytest.raises(GraphnetsError, match=r"cannot be written: File too large; name anoth"):
-            store.append(*data)
+            store.append(keys, rows)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     store.append(keys_of(2), rows_of(2))
     store.close()
-    assert_holds(store, 1, 2, missing=many[:10])
+    assert_holds(store, 1, 2, missing=range(10, 20))
     assert_holds(FeatureStore(tmp_path, IDENTITY), 1, 2)
+
+
+def test_rows_reach_the_disk_before_their_keys(tmp_path, monkeypatch):
+    """A power cut between the two leaves rows without keys, which count for nothing."""
+    store = FeatureStore(tmp_path, IDENTITY)
+    store.append(keys_of(1), rows_of(1))
+    synced = []
+
+    def fsync(handle):
+        status = os.fstat(handle)
+        synced.append((status.st_ino, status.st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.append(keys_of(2), rows_of(2))
+    features, keys = pair(store)
+    assert synced == [(features.stat().st_ino, 2 * 12), (keys.stat().st_ino, 2 * 16)]
+    store.close()
 
 
 def test_any_difference_of_identity_is_another_store(tmp_path):
@@ -346,37 +363,28 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
         store.append(keys_of(1), rows_of(1))
 
 
-@pytest.fixture(scope="module")
-def a_million(tmp_path_factory):
-    """The folder of a store of 1,000,000 rows of 4 numbers, and its keys."""
-    folder = tmp_path_factory.mktemp("million")
+def test_a_million_keys_are_opened_within_a_second(tmp_path):
     digits = np.random.default_rng(2).bytes(16_000_000).hex()
     keys = [digits[i : i + 32] for i in range(0, len(digits), 32)]
-    rows = np.arange(4_000_000, dtype=np.float32).reshape(-1, 4)
-    store = FeatureStore(folder, IDENTITY)
-    store.append(keys, rows)
-    store.close()
-    return folder, keys
-
-
-def test_a_million_keys_are_opened_within_a_second(a_million):
-    folder, keys = a_million
+    store = FeatureStore(tmp_path, IDENTITY)
+    store.append(keys, np.arange(4_000_000, dtype=np.float32).reshape(-1, 4))
     seconds = []
     for _ in range(3):  # the best: the machine may have other work
         start = time.perf_counter()
-        store = FeatureStore(folder, IDENTITY)
+        store = FeatureStore(tmp_path, IDENTITY)
         assert store.has([keys[123_456]]).all()
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 1
     np.testing.assert_array_equal(store.read([keys[999_999], keys[0]])[:, 0], [3_999_996, 0])
 
 
-def test_reading_some_rows_does_not_load_the_others(a_million):
-    folder, keys = a_million
-    store = FeatureStore(folder, IDENTITY)
+def test_reading_some_rows_does_not_load_the_others(tmp_path):
+    store = FeatureStore(tmp_path, IDENTITY)
+    store.append(keys_of(*range(2000)), np.arange(4_000_000, dtype=np.float32).reshape(2000, -1))
+    store.close()
     tracemalloc.start()
-    rows = store.read(keys[::10_000])
+    rows = FeatureStore(tmp_path, IDENTITY).read(keys_of(*range(0, 2000, 200)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    np.testing.assert_array_equal(rows[:, 1], np.arange(1, 4_000_000, 40_000))
+    np.testing.assert_array_equal(rows[:, 1], np.arange(1, 4_000_000, 400_000))
     assert peak < 1_000_000  # bytes; all rows are 16 million

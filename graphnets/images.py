@@ -86,7 +86,12 @@ def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
 def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
     folder = os.path.join(image_dir, label)
     paths = sorted(e.path for e in _visible(folder) if e.name.lower() not in NOT_PHOTOS)
-    if paths and all(os.path.isdir(path) for path in paths):
+    if not paths:
+        raise GraphnetsError(
+            f"the class folder {shown(folder)} has no photos, each class needs {FEWEST_PHOTOS} or "
+            "more: add photos or take the folder away"
+        )
+    if all(os.path.isdir(path) for path in paths):
         raise GraphnetsError(
             f"{shown(folder)} holds folders, not photos; wanted photos right inside each class "
             f"folder: is {shown(folder)} the folder to name?"
@@ -136,14 +141,13 @@ def split(
 
     The split of a photo follows from a hash of `class/file` up to `_nohash_`, as in retrain.py
     (which hashes the full path): it stays when the folder moves or when photos are added.
-    Photos whose names agree up to `_nohash_` stay together. Where the hash leaves a class with
-    nothing in a split whose percentage is above 0, the class's nearest photos by hash go there.
+    Photos whose names agree up to `_nohash_` stay together. Only where the hash leaves a class
+    with nothing in a split whose percentage is above 0 do its nearest photos by hash go there.
 
     Raises GraphnetsError if the percentages leave nothing to train on.
     """
-    if min(testing_percentage, validation_percentage) < 0 or (
-        testing_percentage + validation_percentage >= 100
-    ):
+    sound = testing_percentage >= 0 and validation_percentage >= 0  # false for a NaN
+    if not sound or testing_percentage + validation_percentage >= 100:
         raise GraphnetsError(
             f"testing {testing_percentage} % and validation {validation_percentage} % leave "
             "nothing to train on; wanted percentages from 0 whose sum is below 100"

@@ -76,10 +76,12 @@ class FeatureStore:
         self._keys = np.concatenate([np.zeros(0, f"V{KEY_BYTES}"), *keys])
         self._file = np.concatenate([np.zeros(0, int), *files])
         self._row = np.concatenate([np.zeros(0, int), *rows])
-        # Sorted by the first 8 bytes: digests, so that ties are all but unknown.
+        # Sorted by the first 8 bytes, which hardly ever tie: `_find` looks through those that do.
         heads = _heads(self._keys)
         self._order = np.argsort(heads, kind="stable")
         self._heads = heads[self._order]
+        starts = np.flatnonzero(np.append(self._heads[1:] != self._heads[:-1], True))
+        self._ties = int(np.diff(starts, prepend=-1).max(initial=0))  # two runs may store one photo
 
     def _width(self, meta: Path) -> int:
         try:
@@ -102,8 +104,11 @@ class FeatureStore:
         if not len(self) or not len(wanted):
             return np.full(len(wanted), -1)
         place = np.searchsorted(self._heads, _heads(wanted))
-        found = self._order[np.minimum(place, len(self) - 1)]
-        return np.where(self._keys[found] == wanted, found, -1)
+        found = np.full(len(wanted), -1)
+        for offset in reversed(range(self._ties)):
+            candidate = self._order[np.minimum(place + offset, len(self) - 1)]
+            found = np.where(self._keys[candidate] == wanted, candidate, found)
+        return found
 
     def has(self, keys: Sequence[str]) -> np.ndarray:
         """Whether each key (32 hex digits) is stored: bool (n,)."""

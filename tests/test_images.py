@@ -657,6 +657,19 @@ def test_percentages_that_leave_nothing_to_train_on_are_an_error(testing, valida
         images.split(table(a=numbered(5)), testing, validation)
 
 
+def test_a_percentage_that_is_no_number_is_an_error():
+    with pytest.raises(GraphnetsError, match="^testing nan % and validation 10 % leave nothing"):
+        images.split(table(a=numbered(5)), float("nan"), 10)
+
+
+def test_a_class_folder_without_a_photo_is_an_error(tmp_path):
+    (tmp_path / "roses").mkdir()
+    (tmp_path / "roses" / ".hidden.jpg").write_bytes(b"")
+    wanted = "^the class folder .*roses has no photos, each class needs 3 or more: add photos or"
+    with pytest.raises(GraphnetsError, match=wanted):
+        images.scan(tmp_path)
+
+
 def test_a_class_of_fewer_than_three_groups_is_an_error():
     names = ["x_nohash_1.jpg", "x_nohash_2.jpg", "y_nohash_1.jpg"]
     with pytest.raises(GraphnetsError, match=r"^class a\\n has 2 group\(s\) of photos with one n"):

@@ -363,6 +363,16 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
         store.append(keys_of(1), rows_of(1))
 
 
+def test_keys_that_begin_alike_are_told_apart(tmp_path):
+    keys = ["ab" * 8 + end * 8 for end in ("00", "cd", "ff")]
+    store = FeatureStore(tmp_path, IDENTITY)
+    store.append(keys, rows_of(1, 2, 3))
+    store.append([keys[1]], rows_of(2))  # another run had it too
+    store.close()
+    np.testing.assert_array_equal(store.read(keys[::-1]), rows_of(3, 2, 1))
+    assert list(store.has([*keys, "ab" * 8 + "ee" * 8])) == [True, True, True, False]
+
+
 def test_a_million_keys_are_opened_within_a_second(tmp_path):
     digits = np.random.default_rng(2).bytes(16_000_000).hex()
     keys = [digits[i : i + 32] for i in range(0, len(digits), 32)]

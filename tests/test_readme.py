@@ -1,0 +1,68 @@
+"""The README's Python is run as it stands there, on small photos and networks."""
+
+import re
+from pathlib import Path
+
+import graphs
+import pytest
+import tensorflow.compat.v1 as tf
+from conftest import write_photos
+
+import graphnets
+from graphnets.cli import main
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+INCEPTION, PLAIN_TF1, TEN_LINES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    write_photos(tmp_path / "flower_photos")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(code: str, **names) -> dict:
+    names = {"tf": tf, "graphnets": graphnets, **names}
+    with tf.Graph().as_default():
+        exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+def test_the_tutorials_way_into_inception(here):
+    graphs.write(here / "classify_image_graph_def.pb", graphs.inception_like())
+    found = run(INCEPTION)
+    assert found["bottleneck"].name == "pool_3/_reshape:0"
+    assert found["jpeg"].dtype == tf.string
+    assert found["images"].shape.rank == 4
+
+
+def test_the_same_in_plain_tf1(here, network, monkeypatch, capsys):
+    monkeypatch.setattr("graphnets.architectures.open_network", lambda name: network)
+    code = PLAIN_TF1.replace("/tmp/bottleneck", str(here / "bottleneck"))
+    run(code.replace("conv4_3,conv5_3", "conv1,conv2"))
+    accuracy = float(re.fullmatch(r"test accuracy (\S+)\n", capsys.readouterr().out)[1])
+    assert accuracy > 0.8  # the colours are easy to tell apart
+
+
+def test_the_lines_that_run_a_classifier_anywhere(here, network, capsys):
+    options = graphnets.RetrainOptions(
+        output_dir="flowers", bottleneck_dir=here / "bottleneck", summaries_dir=None
+    )
+    graphnets.retrain("flower_photos", network, options)
+    Path("rose.jpg").write_bytes(Path("flower_photos/red_roof/000.jpg").read_bytes())
+    run(TEN_LINES)
+    label, score = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert label == "red_roof" and 1 / 3 < float(score) <= 1
+
+
+def test_every_flag_and_command_that_is_named_is_there():
+    known = {
+        flag
+        for command in main.commands.values()
+        for parameter in command.params
+        for flag in parameter.opts
+    }
+    named = set(re.findall(r"--[a-z][a-z_]+", README.partition("## Your photos")[2])) - {"--help"}
+    assert len(named) > 10 and named <= known
+    assert set(re.findall(r"\| `graphnets (\w+)", README)) == set(main.commands)

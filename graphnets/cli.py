@@ -362,7 +362,7 @@ def _say_left_out(photos) -> None:
     from graphnets.images import shown
 
     if len(photos):
-        click.echo(f"\n{len(photos)} files left out")
+        click.echo(f"\n{len(photos)} left out")
         for row in photos.itertuples():
             click.echo(f"  {shown(row.path)}: {row.problem}")
 

@@ -6,8 +6,9 @@ import os
 
 from graphnets import inception, vgg16
 from graphnets.errors import GraphnetsError
+from graphnets.files import sha256
 from graphnets.network import Network
-from graphnets.weights import FILES, NpzWeights, RandomWeights, default_file, sha256
+from graphnets.weights import FILES, NpzWeights, RandomWeights, default_file
 
 RANDOM = "random"
 

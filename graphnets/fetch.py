@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphnets import convert
 from graphnets.errors import GraphnetsError
-from graphnets.files import whole_file, write_whole
-from graphnets.weights import FILES, model_dir, sha256, write_npz
+from graphnets.files import sha256, whole_file, write_whole
+from graphnets.weights import FILES, model_dir, write_npz
 
 if TYPE_CHECKING:
     import requests

@@ -19,6 +19,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from graphnets.errors import GraphnetsError, PhotoError
+from graphnets.files import sha256
 
 FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # besides JPEG; no other parser of Pillow is run
 MAX_PIXELS = 178_956_970  # where Pillow refuses a picture as a decompression bomb
@@ -106,13 +107,9 @@ def _key(path: str) -> tuple[str, str]:
             return "", "a folder inside a class folder"
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
             return "", "not a regular file"
-        with open(path, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256(path)[:32], ""
     except OSError as error:
         return "", f"cannot be opened ({error.strerror})"
-    return digest.hexdigest()[:32], ""
 
 
 def check_classes(photos: pd.DataFrame) -> None:

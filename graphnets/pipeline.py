@@ -99,43 +99,32 @@ def retrain(
         check_classes(photos)
         photos = split(photos, **_percentages(options))
         labels = sorted(photos.label.unique())
-        examples = {
-            name: _examples(photos, name, labels, bottlenecks)
+        training, validation, testing = (
+            _examples(photos, name, labels, bottlenecks)
             for name in ("training", "validation", "testing")
-        }
-    say(", ".join(f"{len(part.labels)} for {name}" for name, part in examples.items()))
+        )
+    say(
+        f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
+        f"{len(testing.labels)} for testing"
+    )
     with seconds("training"):
         head = train_head(
-            examples["training"],
-            examples["validation"],
-            len(labels),
-            options.training,
-            options.summaries_dir,
-            progress,
+            training, validation, len(labels), options.training, options.summaries_dir, progress
         )
     with seconds("evaluation"):
+        photos = _with_predictions(photos, head, testing, labels)
         random = np.random.default_rng(options.training.seed)
-        testing = sample(examples["testing"], options.test_batch_size, random)
-        figures = evaluate(testing.labels, predicted_labels(head, testing), labels)
-        photos = _with_predictions(photos, head, examples["testing"], labels)
+        tested = sample(testing, options.test_batch_size, random)
+        figures = evaluate(tested.labels, predicted_labels(head, tested), labels)
     with seconds("export"):
-        graph_def = export.classifier_graph_def(
-            network, bottlenecks.names, head, options.final_tensor_name
-        )
-        export.write_graph(options.graph_path, graph_def)
-        export.write_labels(options.labels_path, labels)
-        if options.saved_model_dir:
-            export.write_saved_model(options.saved_model_dir, graph_def, options.final_tensor_name)
+        _write_classifier(network, bottlenecks.names, head, labels, options)
     metrics = {
         **figures,
-        "train_count": len(examples["training"].labels),
-        "validation_count": len(examples["validation"].labels),
+        "train_count": len(training.labels),
+        "validation_count": len(validation.labels),
         "best_step": head.step,
         "labels": labels,
-        "left_out": [
-            {"path": row.path, "reason": row.problem}
-            for row in photos[photos.problem != ""].itertuples()
-        ],
+        "left_out": _left_out(photos),
         "copies_across_splits": copies_across_splits(photos),
         **_provenance(network, bottlenecks.names, options),
         "seconds": seconds.measured,
@@ -144,6 +133,22 @@ def retrain(
     write_whole(output_dir / "photos.csv", _csv(photos))
     write_whole(output_dir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     return Result(metrics, photos, head)
+
+
+def _write_classifier(
+    network: Network, names: list[str], head: Head, labels: list[str], options: RetrainOptions
+) -> None:
+    output = options.final_tensor_name
+    graph_def = export.classifier_graph_def(network, names, head, output)
+    export.write_graph(options.graph_path, graph_def)
+    export.write_labels(options.labels_path, labels)
+    if options.saved_model_dir:
+        export.write_saved_model(options.saved_model_dir, graph_def, output)
+
+
+def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:
+    left_out = photos[photos.problem != ""]
+    return [{"path": row.path, "reason": row.problem} for row in left_out.itertuples()]
 
 
 def predicted_labels(head: Head, examples: Examples) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import zipfile
@@ -42,18 +41,6 @@ def default_file(architecture: str, folder: str | os.PathLike[str] | None = None
             f"`graphnets fetch {architecture}{option}`"
         )
     return path
-
-
-def sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise GraphnetsError(f"{path} cannot be read: {error.strerror}") from None
-    return digest.hexdigest()
 
 
 class NpzWeights(Mapping):

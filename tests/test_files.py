@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphnets.files import whole_file, write_whole
+from graphnets.files import sha256, whole_file, write_whole
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):
@@ -114,3 +114,10 @@ def test_a_killed_writer_leaves_what_was_there(tmp_path):
     writer.communicate()
     assert writer.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc" * 1_000_000)
+    assert sha256(tmp_path / "f") == (
+        "f4096a131e7e6ebfa7a512b5c299e13b065df34d15624ee1202ab394cc4d7e90"
+    )

@@ -296,15 +296,3 @@ def test_the_command_names_the_folder_as_a_shell_takes_it(folder, typed, monkeyp
         f"the weights of vgg16 are not at {folder}/vgg16.npz; get them with "
         f"`graphnets fetch vgg16 --model_dir {typed}`"
     )
-
-
-def test_sha256(tmp_path):
-    (tmp_path / "f").write_bytes(b"abc" * 1_000_000)
-    assert weights.sha256(tmp_path / "f") == (
-        "f4096a131e7e6ebfa7a512b5c299e13b065df34d15624ee1202ab394cc4d7e90"
-    )
-
-
-def test_sha256_of_a_missing_file(tmp_path):
-    with pytest.raises(GraphnetsError, match=r"none cannot be read: No such file or directory"):
-        weights.sha256(tmp_path / "none")

@@ -75,6 +75,14 @@ def write_labels(path: str | os.PathLike[str], labels: Sequence[str]) -> None:
     write_whole(path, "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape"))
 
 
+def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
+    """Raise GraphnetsError if the folder for a SavedModel is there already."""
+    if Path(saved_model_dir).exists():
+        raise GraphnetsError(
+            f"{saved_model_dir} is there already; name a new folder for the SavedModel"
+        )
+
+
 def write_saved_model(
     folder: str | os.PathLike[str], graph_def: tf.GraphDef, output: str = OUTPUT
 ) -> None:
@@ -82,8 +90,7 @@ def write_saved_model(
 
     Raises GraphnetsError if the folder is there already.
     """
-    if Path(folder).exists():
-        raise GraphnetsError(f"{folder} is there already; name a new folder for the SavedModel")
+    refuse_existing(folder)
     with tf.Graph().as_default(), tf.Session() as session:
         contents, result = tf.import_graph_def(
             graph_def, return_elements=[f"{INPUT}:0", f"{output}:0"], name=""

@@ -193,10 +193,8 @@ def _check_outputs(options: RetrainOptions) -> None:
             f"{options.final_tensor_name!r} cannot name the output; wanted letters, digits, '_', "
             "'.', '/' or '-'"
         )
-    if options.saved_model_dir and Path(options.saved_model_dir).exists():
-        raise GraphnetsError(
-            f"{options.saved_model_dir} is there already; name a new folder for the SavedModel"
-        )
+    if options.saved_model_dir:
+        export.refuse_existing(options.saved_model_dir)
     folders = {Path(options.output_dir), options.graph_path.parent, options.labels_path.parent}
     for folder in folders:
         try:

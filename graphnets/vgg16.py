@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
+from graphnets.declared import FEATURES, Declared
 from graphnets.layers import conv, fc, max_pool, softmax
-from graphnets.network import Endpoints, LayerInfo, Network, declared_layers, stack
+from graphnets.network import Endpoints, Trainable
 from graphnets.weights import Weights
 
 SIZE = (224, 224)
@@ -33,53 +34,49 @@ LAYERS = (
     ("conv5_2", conv(512, 3)),
     ("conv5_3", conv(512, 3)),
     ("pool5", max_pool(2, 2)),  # 7 x 7 x 512
-    ("fc6", fc(4096)),
+    ("fc6", fc(4096, maps=7)),
     ("fc7", fc(4096)),
     ("fc8", fc(1000, relu=False)),
     ("prob", softmax()),
 )
 
 
-def vgg16_endpoints(
-    images: tf.Tensor, weights: Weights, trainable: Sequence[str] = (), until: str = ""
-) -> Endpoints:
-    """Add VGG16 to the default graph.
-
-    images: float32 (n, 224, 224, 3), RGB, 0 to 255 (other sizes work up to pool5; the blue,
-    green, red order and the mean that the weights want are seen to here).
-    weights: {layer: (W, b)}, W as HWIO or (in, out).
-    trainable: names of the layers to train. until: the last layer to build ("": all), so that
-    weights of the convolutions alone are enough for `until="pool5"`.
-
-    Returns the endpoints "conv1_1" to "prob". Raises GraphnetsError (see `network.stack`).
-    """
-    return stack(LAYERS, _preprocessed(images), weights, trainable, until)
-
-
-def _preprocessed(images: tf.Tensor) -> tf.Tensor:
-    images = tf.convert_to_tensor(images)
-    if images.dtype != tf.float32 or not images.shape.is_compatible_with([None, None, None, 3]):
-        raise GraphnetsError(
-            f"got {images.dtype.name} images {images.shape}, wanted float32 (n, height, width, 3)"
-        )
+def _less_mean(images: tf.Tensor) -> tf.Tensor:
     return images[..., ::-1] - tf.constant(MEAN_BGR)
 
 
-def network(weights: Weights, fingerprint: str) -> Network:
-    """VGG16 with these weights; the default endpoint needs the convolutions alone."""
-    names = [name for name, _ in LAYERS]
-
-    def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
-        for name in wanted:
-            if name not in names:
-                raise GraphnetsError(f"no endpoint {name!r}; this network has {', '.join(names)}")
-        return vgg16_endpoints(
-            images, weights, until=max(wanted, key=names.index, default=names[0])
-        )
-
-    return Network("vgg16", SIZE, "conv4_3,conv5_3", fingerprint, build, layers)
+DECLARED = Declared("vgg16", "VGG16", LAYERS, SIZE, _less_mean, "conv4_3,conv5_3")
 
 
-def layers() -> list[LayerInfo]:
-    """VGG16's layers with their shapes; 138,357,544 parameters in all."""
-    return declared_layers(LAYERS, (None, *SIZE, 3))
+def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+    """Add VGG16 to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
+
+    images: any floats (n, height, width, 3), RGB, 0 to 255, 224 x 224 (to 255 x 255).
+    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.names.imagenet`; or
+    with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
+    options: those of `vgg16_endpoints`, which also tells what is raised.
+    """
+    if feature_extract:
+        return vgg16_endpoints(images, until=FEATURES, **options)[FEATURES]
+    return vgg16_endpoints(images, **options)["prob"]
+
+
+def vgg16_endpoints(
+    images: tf.Tensor,
+    weights: str | os.PathLike[str] | Weights | None = None,
+    trainable: Trainable = False,
+    until: str = "",
+    skip: Sequence[str] = (),
+    classes: int | None = None,
+    seed: int = 0,
+    preprocess: bool = True,
+) -> Endpoints:
+    """Add VGG16 to the default graph and return its endpoints, "conv1_1" to "prob", in order.
+
+    images: any floats (n, height, width, 3), RGB, 0 to 255; n, height and width may be unknown.
+    Up to pool5 any size from 32 does, fc6 wants 7 x 7 maps of pool5. The order blue, green, red
+    and the mean that the weights want are seen to here, unless preprocess=False.
+    The other arguments, the variables and what is raised are as for `alexnet_endpoints`; weights
+    of the convolutions alone are enough for until="pool5".
+    """
+    return DECLARED.endpoints(images, weights, trainable, until, skip, classes, seed, preprocess)

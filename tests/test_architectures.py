@@ -89,20 +89,31 @@ def test_random_weights_reach_to_the_end():
 def test_an_unknown_architecture_lists_those_there_are(name):
     with pytest.raises(GraphnetsError) as caught:
         open_network(name)
-    assert str(caught.value) == f"no architecture {name!r}; wanted one of inception_v3, vgg16"
+    assert (
+        str(caught.value) == f"no architecture {name!r}; wanted one of inception_v3, "
+        "vgg16, alexnet_caffe, alexnet"
+    )
 
 
 def test_random_weights_are_not_for_inception():
-    with pytest.raises(GraphnetsError, match="^random weights are for vgg16; Inception comes from"):
+    with pytest.raises(GraphnetsError, match="^random weights are not for Inception, which comes"):
         open_network("inception_v3", "random")
 
 
-@pytest.mark.parametrize("architecture", ["inception_v3", "vgg16"])
-def test_weights_that_are_not_there(architecture, model_dir, tmp_path):
-    command = f"get them with `graphnets fetch {architecture}`$"
+@pytest.mark.parametrize(
+    "architecture, file",
+    [
+        ("inception_v3", "inception_v3"),
+        ("vgg16", "vgg16"),
+        ("alexnet", "alexnet"),
+        ("alexnet_caffe", "alexnet"),
+    ],
+)
+def test_weights_that_are_not_there(architecture, file, model_dir, tmp_path):
+    command = f"get them with `graphnets fetch {file}`$"
     with pytest.raises(GraphnetsError, match=command):
         open_network(architecture)
-    command = f"get them with `graphnets fetch {architecture} --model_dir {tmp_path / 'm'}`$"
+    command = f"get them with `graphnets fetch {file} --model_dir {tmp_path / 'm'}`$"
     with pytest.raises(GraphnetsError, match=command):
         open_network(architecture, model_dir=tmp_path / "m")
     with pytest.raises(GraphnetsError, match=r"mine.*(there is no such|No such) file"):
@@ -111,7 +122,7 @@ def test_weights_that_are_not_there(architecture, model_dir, tmp_path):
 
 def test_weights_of_the_other_architecture(tmp_path):
     graph = graphs.write(tmp_path / "g.pb", graphs.inception_like())
-    with pytest.raises(GraphnetsError, match=r"g\.pb is no weight archive; wanted an \.npz"):
+    with pytest.raises(GraphnetsError, match=r"g\.pb is no \.npz, \.npy or \.safetensors of"):
         open_network("vgg16", graph)
     write_npz(tmp_path / "w.npz", conv1_1())
     with pytest.raises(GraphnetsError, match=r"w\.npz is no GraphDef; wanted a frozen graph"):

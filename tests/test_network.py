@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.layers import conv, fc, max_pool, softmax
-from graphnets.network import Endpoints, LayerInfo, declared_layers, stack
+from graphnets.network import Endpoints, LayerInfo, aligned, declared_layers, stack
 
 ROWS = (
     ("conv1", conv(4, 3)),
@@ -120,30 +120,30 @@ def test_missing_weights(x):
     with pytest.raises(GraphnetsError) as caught:
         stack(ROWS, x, weights)
     assert str(caught.value) == (
-        "the weights hold no 'fc3', only conv1, conv2; choose an endpoint before 'fc3' or a "
-        "weight file that has it"
+        "the weights do not suit the network: fc3, fc4 missing; choose a layer before those as "
+        "the last one, or other weights"
     )
 
 
 @pytest.mark.parametrize(
     "position, shape, message",
     [
-        (0, (3, 3, 4, 6), r"conv2/W as float32 \(3, 3, 4, 6\), wanted float32 \(3, 3, 4, 5\)"),
-        (0, (5, 4, 3, 3), r"conv2/W as float32 \(5, 4, 3, 3\), wanted float32 \(3, 3, 4, 5\)"),
-        (1, (1, 5), r"conv2/b as float32 \(1, 5\), wanted float32 \(5,\)"),
+        (0, (3, 3, 4, 6), r"conv2/W is float32 \(3, 3, 4, 6\), wanted float32 \(3, 3, 4, 5\)"),
+        (0, (5, 4, 3, 3), r"conv2/W is float32 \(5, 4, 3, 3\), wanted float32 \(3, 3, 4, 5\)"),
+        (1, (1, 5), r"conv2/b is float32 \(1, 5\), wanted float32 \(5,\)"),
     ],
 )
 def test_weights_of_another_shape(x, position, shape, message):
     weights = drawn()
     pair = list(weights["conv2"])
     pair[position] = np.zeros(shape, np.float32)
-    with pytest.raises(GraphnetsError, match=f"the weights have {message}"):
+    with pytest.raises(GraphnetsError, match=f"do not suit the network: {message}; "):
         stack(ROWS, x, weights | {"conv2": tuple(pair)})
 
 
 def test_weights_in_double_precision(x):
     W, b = drawn()["conv2"]
-    message = r"^the weights have conv2/W as float64 \(3, 3, 4, 5\), wanted float32 \(3, 3, 4, 5\)$"
+    message = r": conv2/W is float64 \(3, 3, 4, 5\), wanted float32 \(3, 3, 4, 5\); choose a layer"
     with pytest.raises(GraphnetsError, match=message):
         stack(ROWS, x, drawn() | {"conv2": (W.astype(np.float64), b)})
 
@@ -152,7 +152,7 @@ def test_weights_of_a_picture_of_another_size():
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 8, 8, 3])
         with pytest.raises(
-            GraphnetsError, match=r"fc3/W as float32 \(45, 6\), wanted float32 \(80, 6\)"
+            GraphnetsError, match=r"fc3/W is float32 \(45, 6\), wanted float32 \(80, 6\)"
         ):
             stack(ROWS, x, drawn())
 
@@ -194,10 +194,56 @@ class Counted(dict):
         return super().__getitem__(name)
 
 
-def test_weights_are_read_once_and_only_as_far_as_needed(x):
+def test_weights_are_checked_at_the_call_and_loaded_by_the_initializer(x):
     weights = Counted(drawn())
     stack(ROWS, x, weights, until="fc3")
     assert weights.read == ["conv1", "conv2", "fc3"]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+    assert sorted(weights.read[3:]) == ["conv1", "conv2", "fc3"]
+
+
+def test_weights_that_no_layer_wants(x):
+    weights = drawn() | {"conv3": drawn()["conv2"]}
+    with pytest.raises(GraphnetsError, match=": conv3 not in this network; choose"):
+        stack(ROWS, x, weights, until="conv1")
+    stack(ROWS, x, drawn(), until="conv1")  # what lies behind the last layer is no problem
+
+
+@pytest.mark.parametrize("role, value", [(0, np.nan), (1, np.inf)])
+def test_weights_that_are_no_numbers(x, role, value):
+    weights = drawn()
+    weights["fc3"][role].flat[2] = value
+    with pytest.raises(GraphnetsError, match=f": fc3/{'Wb'[role]} has NaN or infinite numbers; "):
+        stack(ROWS, x, weights)
+    assert not tf.global_variables()
+
+
+def test_training_leaves_the_given_arrays_as_they_are(x):
+    """TensorFlow may take an array over without a copy."""
+    weights = {name: (aligned(W.copy()), b) for name, (W, b) in drawn().items()}
+    endpoints = stack(ROWS, x, weights, trainable=True)
+    loss = tf.losses.sparse_softmax_cross_entropy([0, 2], endpoints["fc4"])
+    step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for _ in range(3):
+            session.run(step, {x: pictures()})
+    for name, (W, b) in drawn().items():
+        np.testing.assert_array_equal(weights[name][0], W)
+        np.testing.assert_array_equal(weights[name][1], b)
+
+
+@pytest.mark.parametrize("offset", [0, 4, 60])
+def test_aligned_copies_only_what_lies_badly(offset):
+    buffer = aligned(np.zeros(100, np.float32)).view(np.uint8)
+    value = buffer[offset : offset + 80].view(np.float32).reshape(4, 5)
+    value[...] = np.arange(20).reshape(4, 5)
+    found = aligned(value)
+    assert found.ctypes.data % 64 == 0
+    assert (found is value) == (offset == 0)
+    np.testing.assert_array_equal(found, value)
+    np.testing.assert_array_equal(aligned(value.T), value.T)
 
 
 def test_the_graph_does_not_hold_the_weights():

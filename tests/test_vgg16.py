@@ -102,7 +102,6 @@ def test_the_weights_see_blue_green_red_less_the_mean():
 
 @pytest.mark.parametrize("dtype, shape", [
     ("uint8", [None, 224, 224, 3]),
-    ("float64", [None, 224, 224, 3]),
     ("float32", [None, 224, 224, 4]),
     ("float32", [None, 224, 224, 1]),
     ("float32", [224, 224, 3]),
@@ -111,12 +110,12 @@ def test_the_weights_see_blue_green_red_less_the_mean():
 def test_images_of_another_kind(dtype, shape):
     with tf.Graph().as_default():
         images = tf.placeholder(dtype, shape)
-        with pytest.raises(GraphnetsError, match=rf"^got {dtype} images \(.*\), wanted float32"):
+        with pytest.raises(GraphnetsError, match=f"^VGG16 got {dtype} images of the shape"):
             vgg16.vgg16_endpoints(images, {})
 
 
 def test_names_and_shapes_of_the_layers():
-    layers = {layer.name: layer for layer in vgg16.layers()}
+    layers = {layer.name: layer for layer in vgg16.DECLARED.layers()}
     assert list(layers) == NAMES
     heights = {"1": 224, "2": 112, "3": 56, "4": 28, "5": 14}
     for name, layer in layers.items():
@@ -132,8 +131,8 @@ def test_names_and_shapes_of_the_layers():
 
 
 def test_the_number_of_parameters_is_the_papers():
-    assert sum(layer.parameters for layer in vgg16.layers()) == 138_357_544
-    convolutions = [layer for layer in vgg16.layers() if layer.kind == "conv"]
+    assert sum(layer.parameters for layer in vgg16.DECLARED.layers()) == 138_357_544
+    convolutions = [layer for layer in vgg16.DECLARED.layers() if layer.kind == "conv"]
     assert sum(layer.parameters for layer in convolutions) == 14_714_688
 
 
@@ -142,7 +141,7 @@ def test_until_builds_no_further(weights, until):
     with tf.Graph().as_default():
         endpoints = vgg16.vgg16_endpoints(tf.constant(photos()), weights, until=until)
         assert list(endpoints) == NAMES[: NAMES.index(until) + 1]
-        built = {v.op.name.split("/")[0] for v in tf.global_variables()}
+        built = {v.op.name.split("/")[1] for v in tf.global_variables()}
     assert built == {name for name in endpoints if name.startswith("conv")}
 
 
@@ -150,34 +149,40 @@ def test_weights_of_the_convolutions_alone_do_not_reach_fc6(weights):
     with tf.Graph().as_default(), pytest.raises(GraphnetsError) as caught:
         vgg16.vgg16_endpoints(tf.placeholder(tf.float32, [None, 224, 224, 3]), weights)
     assert str(caught.value) == (
-        f"the weights hold no 'fc6', only {', '.join(weights)}; choose an endpoint before 'fc6' "
-        "or a weight file that has it"
+        "the weights do not suit the network: fc6, fc7, fc8 missing; choose a layer before those "
+        "as the last one, or other weights"
     )
 
 
 def test_photos_of_another_size_do_not_fit_fc6(weights):
-    class WithFc6(dict):
-        def __missing__(self, name):
-            return [np.broadcast_to(np.float32(0), shape) for shape in shapes()[name]]
-
     with tf.Graph().as_default():
-        images = tf.constant(photos(1, 64))
-        message = r"fc6/W as float32 \(25088, 4096\), wanted float32 \(2048, 4096\)"
+        message = "^VGG16 up to fc6 got pictures of 64 x 64, wanted 224 to 255 pixels high and wide"
         with pytest.raises(GraphnetsError, match=message):
-            vgg16.vgg16_endpoints(images, WithFc6(weights))
+            vgg16.vgg16_endpoints(tf.constant(photos(1, 64)), weights, until="fc6")
+        message = "^VGG16 up to pool5 got pictures of 31 x 31, wanted 32 x 32 or more"
+        with pytest.raises(GraphnetsError, match=message):
+            vgg16.vgg16_endpoints(tf.constant(photos(1, 31)), weights, until="pool5")
+
+
+def test_probabilities_or_fc7():
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [None, 224, 224, 3])
+        assert vgg16.VGG16(x, weights="random").shape.as_list() == [None, 1000]
+        assert vgg16.VGG16(x, True, weights="random").shape.as_list() == [None, 4096]
+        assert vgg16.VGG16(x, weights="random", classes=17).shape.as_list() == [None, 17]
 
 
 def test_weights_of_another_shape(weights):
     W, b = weights["conv2_1"]
     channels_first = weights | {"conv2_1": (W.transpose(3, 2, 0, 1), b)}
-    message = r"conv2_1/W as float32 \(128, 64, 3, 3\), wanted float32 \(3, 3, 64, 128\)"
+    message = r"conv2_1/W is float32 \(128, 64, 3, 3\), wanted float32 \(3, 3, 64, 128\)"
     with tf.Graph().as_default(), pytest.raises(GraphnetsError, match=message):
         vgg16.vgg16_endpoints(tf.constant(photos()), channels_first, until="pool5")
 
 
 def test_an_unknown_trainable_layer_names_the_valid_ones(weights):
     with tf.Graph().as_default(), pytest.raises(GraphnetsError) as caught:
-        vgg16.vgg16_endpoints(tf.constant(photos()), weights, trainable=["conv5_4"])
+        vgg16.vgg16_endpoints(tf.constant(photos()), weights, ["conv5_4"], until="pool5")
     assert str(caught.value) == f"no layer 'conv5_4'; this network has {', '.join(NAMES)}"
 
 
@@ -187,7 +192,7 @@ def test_a_step_trains_the_chosen_layers_and_no_other(weights):
         images = tf.constant(photos(1, 16))
         y = vgg16.vgg16_endpoints(images, weights, chosen, until="pool3")["pool3"]
         assert sorted(v.op.name for v in tf.trainable_variables()) == [
-            "conv2_2/W", "conv2_2/b", "conv3_1/W", "conv3_1/b",
+            "VGG16/conv2_2/W", "VGG16/conv2_2/b", "VGG16/conv3_1/W", "VGG16/conv3_1/b",
         ]  # fmt: skip
         step = tf.train.GradientDescentOptimizer(1e-3).minimize(tf.reduce_mean(y))
         session.run(tf.global_variables_initializer())
@@ -195,7 +200,7 @@ def test_a_step_trains_the_chosen_layers_and_no_other(weights):
         after = {v.op.name: session.run(v) for v in tf.global_variables()}
     assert len(after) == 14
     for name, value in after.items():
-        layer, role = name.split("/")
+        _, layer, role = name.split("/")
         before = weights[layer]["Wb".index(role)]
         assert (value.tobytes() == before.tobytes()) == (layer not in chosen), name
 
@@ -208,16 +213,16 @@ def test_the_graph_stays_small(weights):
 
 
 def test_the_network_says_what_it_is(weights):
-    network = vgg16.network(weights, "print")
+    network = vgg16.DECLARED.network(weights, "print")
     assert (network.name, network.size) == ("vgg16", (224, 224))
     assert (network.default_endpoint, network.fingerprint) == ("conv4_3,conv5_3", "print")
-    assert network.layers() == vgg16.layers()
+    assert network.layers() == vgg16.DECLARED.layers()
 
 
 @pytest.mark.parametrize("wanted", [["pool1", "conv2_1"], ["conv2_1", "pool1"]])
 def test_the_network_builds_as_far_as_the_last_endpoint_wanted(weights, wanted):
     with tf.Graph().as_default(), tf.Session() as session:
-        endpoints = vgg16.network(weights, "").build(tf.constant(photos(1, 8)), wanted)
+        endpoints = vgg16.DECLARED.network(weights, "").build(tf.constant(photos(1, 8)), wanted)
         session.run(tf.global_variables_initializer())
         found = session.run([endpoints[name] for name in wanted])
         assert len(tf.global_variables()) == 6
@@ -230,5 +235,5 @@ def test_the_network_builds_as_far_as_the_last_endpoint_wanted(weights, wanted):
 @pytest.mark.parametrize("wanted", [["conv9"], ["conv1_1", "conv9"], ["conv9", "pool5"]])
 def test_an_unknown_endpoint_lists_them_all(weights, wanted):
     with tf.Graph().as_default(), pytest.raises(GraphnetsError) as caught:
-        vgg16.network(weights, "").build(tf.constant(photos()), wanted)
+        vgg16.DECLARED.network(weights, "").build(tf.constant(photos()), wanted)
     assert str(caught.value) == f"no endpoint 'conv9'; this network has {', '.join(NAMES)}"

@@ -1,16 +1,26 @@
 """Weight files: what is read is what was written, and nothing else is taken for weights."""
 
+import gzip
 import io
 import os
 import pickle
+import struct
 import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from graphnets import weights
 from graphnets.errors import GraphnetsError
-from graphnets.weights import NpzWeights, RandomWeights, write_npz
+from graphnets.weights import (
+    NpzWeights,
+    RandomWeights,
+    SafetensorsWeights,
+    read_weights,
+    write_npz,
+    write_weights,
+)
 
 
 def pairs():
@@ -87,26 +97,30 @@ def test_a_layer_is_read_when_asked_for(path):
         read["mixed/fc2"]
 
 
+NOT_FLOAT32 = [
+    (np.zeros(2, np.float64), "is float64; wanted float32"),
+    (np.zeros(2, np.float16), "is float16; wanted float32"),
+    (np.zeros(2, ">f4"), "is >f4; wanted float32"),
+    (np.zeros(2, np.int32), "is int32; wanted float32"),
+    (np.array(["a", "b"]), "is <U1; wanted float32"),
+]
+NOT_FINITE = [
+    (np.array([1, np.nan], np.float32), "holds NaN or infinite numbers; wanted finite ones"),
+    (np.array([1, -np.inf], np.float32), "holds NaN or infinite numbers; wanted finite ones"),
+]
+
+
 @pytest.mark.parametrize(
-    "value",
-    [
-        np.array([1, np.nan], np.float32),
-        np.array([1, -np.inf], np.float32),
-        np.zeros(2, np.float64),
-        np.zeros(2, np.float16),
-        np.zeros(2, ">f4"),
-        np.zeros(2, np.int32),
-        np.array(["a", "b"]),
-        b"no array at all",
-    ],
+    "value, reason",
+    [*NOT_FLOAT32, *NOT_FINITE, (b"no array at all", "is |S15; wanted float32")],
 )
 @pytest.mark.parametrize("role", ["W", "b"])
-def test_a_layer_must_be_finite_float32(role, value, tmp_path):
+def test_a_layer_must_be_finite_float32(role, value, reason, tmp_path):
     members = {"fc/W": np.zeros(2, np.float32), "fc/b": np.zeros(2, np.float32)}
     read = NpzWeights(archive(tmp_path / "w.npz", **members | {f"fc/{role}": value}))
-    message = rf"w\.npz: fc/{role} is .* or not finite; wanted finite float32$"
-    with pytest.raises(GraphnetsError, match=message):
+    with pytest.raises(GraphnetsError) as caught:
         read["fc"]
+    assert str(caught.value) == f"{tmp_path / 'w.npz'}: fc/{role} {reason}"
 
 
 class CreatesFile:
@@ -185,6 +199,17 @@ def test_a_file_of_another_kind(content, tmp_path):
     )
 
 
+def test_an_error_does_not_list_all_of_a_large_archive(tmp_path):
+    members = {f"layer{n}_W": ZERO for n in range(1000)}
+    with pytest.raises(GraphnetsError) as caught:
+        NpzWeights(archive(tmp_path / "w.npz", **members))
+    assert str(caught.value) == (
+        f"{tmp_path / 'w.npz'}: /W, /b, layer0_W, layer100_W, layer101_W, layer102_W, layer103_W, "
+        "layer104_W, ... is missing or out of place; wanted an .npz with the arrays layer/W and "
+        "layer/b"
+    )
+
+
 def test_a_single_array_is_no_archive(tmp_path):
     np.save(tmp_path / "w.npy", ZERO)
     with pytest.raises(GraphnetsError, match=r"w\.npy is no weight archive; wanted an .npz"):
@@ -225,6 +250,185 @@ def test_damage_anywhere_is_an_error_or_leaves_the_weights_as_they_were(path):
         except GraphnetsError:
             errors += 1
     assert errors > 100
+
+
+def as_npy(path, layers):
+    np.save(path, {name: list(pair) for name, pair in layers.items()})
+
+
+def as_safetensors(path, layers):
+    arrays = {}
+    for name, (W, b) in layers.items():
+        arrays |= {f"{name}/W": W, f"{name}/b": b}
+    save_file(arrays, path)
+
+
+def assert_same(read, layers):
+    assert set(read) == set(layers) and len(read) == len(layers)
+    for name, pair in layers.items():
+        for got, wanted in zip(read[name], pair, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+            assert got.dtype == np.float32
+
+
+@pytest.mark.parametrize("write", [write_npz, as_npy, as_safetensors])
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+def test_every_format_is_read_under_any_name(write, suffix, tmp_path):
+    write(tmp_path / "made", pairs())
+    (made,) = tmp_path.iterdir()
+    made.rename(tmp_path / f"w{suffix}")
+    assert_same(read_weights(tmp_path / f"w{suffix}"), pairs())
+
+
+def test_a_gzipped_npy_is_read(tmp_path):
+    as_npy(tmp_path / "w.npy", pairs())
+    (tmp_path / "w.npy.gz").write_bytes(gzip.compress((tmp_path / "w.npy").read_bytes()))
+    assert_same(read_weights(tmp_path / "w.npy.gz"), pairs())
+
+
+@pytest.mark.parametrize("write", [write_npz, as_npy, as_safetensors])
+@pytest.mark.parametrize("value, reason", [*NOT_FLOAT32[:2], *NOT_FINITE])
+def test_every_format_is_checked(write, value, reason, tmp_path):
+    write(tmp_path / "w.npy", {"conv1": pairs()["conv1"], "fc": (np.zeros(2, np.float32), value)})
+    with pytest.raises(GraphnetsError) as caught:
+        dict(read_weights(tmp_path / "w.npy"))
+    assert str(caught.value) == f"{tmp_path / 'w.npy'}: fc/b {reason}"
+
+
+class CommandRuns:
+    def __init__(self, target):
+        self.command = f"touch {target}"
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_with_a_command_is_refused_by_its_name(protocol, tmp_path):
+    evil = {**pairs(), "fc8": CommandRuns(tmp_path / "created")}
+    (tmp_path / "w.npz").write_bytes(pickle.dumps(evil, protocol))
+    with pytest.raises(GraphnetsError, match=r"w\.npz is a pickle that would run 'posix\.system'"):
+        read_weights(tmp_path / "w.npz")
+    assert not (tmp_path / "created").exists()
+
+
+NO_WEIGHTS = "is no .npz, .npy or .safetensors of weights"
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("w.npy", PAGE, "is a web page, not weights: download the file itself"),
+        ("w.npy", b"", NO_WEIGHTS),
+        ("w.bin", bytes(100), NO_WEIGHTS),
+        ("a b.caffemodel", b"\n\x07AlexNet",
+         f"{NO_WEIGHTS}; make one of it with `graphnets convert '{{}}' weights.npz`"),
+        ("w.onnx", b"\x08\x07",
+         f"{NO_WEIGHTS}; make one of it with `graphnets convert {{}} weights.npz`"),
+        ("w", b"\x89HDF\r\n\x1a\n",
+         f"{NO_WEIGHTS}; make one of it with `graphnets convert {{}} weights.npz`"),
+    ],
+)  # fmt: skip
+def test_other_files_are_refused_with_what_to_do(name, content, reason, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(GraphnetsError) as caught:
+        read_weights(path)
+    assert str(caught.value) == f"{path} {reason.format(path)}"
+
+
+def test_a_missing_file_of_any_format(tmp_path):
+    for read in (read_weights, SafetensorsWeights):
+        with pytest.raises(GraphnetsError) as caught:
+            read(tmp_path / "w")
+        assert str(caught.value) == f"{tmp_path / 'w'}: there is no such file"
+
+
+def test_tensors_are_read_when_asked_for(tmp_path):
+    bad = (np.full(2, np.nan, np.float32), np.zeros(2, np.float32))
+    as_safetensors(tmp_path / "w", {**pairs(), "bad": bad})
+    read = read_weights(tmp_path / "w")
+    assert set(read) == {"bad", "conv1", "mixed/fc2"}
+    np.testing.assert_array_equal(read["conv1"][0], pairs()["conv1"][0])
+    with pytest.raises(GraphnetsError, match="w: bad/W holds NaN or infinite numbers"):
+        read["bad"]
+    with pytest.raises(KeyError, match="fc8"):
+        read["fc8"]
+
+
+def test_tensors_that_are_out_of_place(tmp_path):
+    save_file({"conv1.weight": ZERO, "conv1.bias": ZERO}, tmp_path / "w")
+    with pytest.raises(GraphnetsError) as caught:
+        read_weights(tmp_path / "w")
+    assert str(caught.value) == (
+        f"{tmp_path / 'w'}: /W, /b, conv1.bias, conv1.weight is missing or out of place; "
+        "wanted a .safetensors with the tensors layer/W and layer/b"
+    )
+
+
+def test_tensors_of_a_type_that_numpy_does_not_have(tmp_path):
+    header = b'{"fc/W":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},'
+    header += b'"fc/b":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[2,4]}}'
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(GraphnetsError, match="w: fc/W (cannot be read|is .*; wanted float32)"):
+        read_weights(tmp_path / "w")["fc"]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.999])
+def test_tensors_that_were_cut_off(share, tmp_path):
+    as_safetensors(tmp_path / "w", pairs())
+    content = (tmp_path / "w").read_bytes()
+    (tmp_path / "w").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(GraphnetsError, match=r"w cannot be read \(.*\); wanted a \.safetensors"):
+        read_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".NPZ"])
+def test_every_format_is_written_by_its_suffix(suffix, tmp_path):
+    path = tmp_path / f"w{suffix}"
+    write_weights(path, pairs())
+    assert os.listdir(tmp_path) == [path.name]
+    assert_same(read_weights(path), pairs())
+    content = path.read_bytes()
+    fortran = {name: (np.asfortranarray(W), b) for name, (W, b) in pairs().items()}
+    write_weights(path, fortran)
+    assert path.read_bytes() == content
+    write_weights(path, read_weights(path))
+    assert_same(read_weights(path), pairs())
+
+
+def test_the_npy_is_what_older_code_loads(tmp_path):
+    write_weights(tmp_path / "w.npy", pairs())
+    found = np.load(tmp_path / "w.npy", encoding="latin1", allow_pickle=True).item()
+    assert [type(pair) for pair in found.values()] == [list, list]
+    assert_same(found, pairs())
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+@pytest.mark.parametrize("value, reason", [*NOT_FLOAT32[:4], *NOT_FINITE])
+def test_what_would_not_be_read_is_not_written(suffix, value, reason, tmp_path):
+    path = tmp_path / f"w{suffix}"
+    with pytest.raises(GraphnetsError) as caught:
+        write_weights(path, {**pairs(), "fc": (value, np.zeros(2, np.float32))})
+    assert str(caught.value) == f"{path}: fc/W {reason}"
+    with pytest.raises(GraphnetsError, match="fc has 1 arrays, wanted W and b"):
+        write_weights(path, {"fc": (np.zeros(2, np.float32),)})
+    assert os.listdir(tmp_path) == []
+
+
+def test_another_suffix_lists_the_three(tmp_path):
+    with pytest.raises(GraphnetsError) as caught:
+        write_weights(tmp_path / "w.h5", pairs())
+    assert str(caught.value) == (
+        f"{tmp_path / 'w.h5'} has no suffix of a weight format; "
+        "wanted one of .npz, .safetensors, .npy"
+    )
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(GraphnetsError, match=r"w\.npz cannot be written: Not a directory"):
+        write_weights(tmp_path / "file" / "folder" / "w.npz", pairs())
 
 
 SHAPES = {"conv": ((3, 3, 20, 300), (300,)), "fc": ((200, 100), (100,))}
@@ -272,16 +476,21 @@ def test_model_dir_is_the_variable_or_in_the_users_cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "architecture, name",
-    [("vgg16", "vgg16.npz"), ("inception_v3", "classify_image_graph_def.pb")],
+    "architecture, name, fetched",
+    [
+        ("vgg16", "vgg16.npz", "vgg16"),
+        ("inception_v3", "classify_image_graph_def.pb", "inception_v3"),
+        ("alexnet", "bvlc_alexnet.npz", "alexnet"),
+        ("alexnet_caffe", "bvlc_alexnet.npz", "alexnet"),
+    ],
 )
-def test_default_file_is_where_fetch_puts_it(architecture, name, monkeypatch, tmp_path):
+def test_default_file_is_where_fetch_puts_it(architecture, name, fetched, monkeypatch, tmp_path):
     monkeypatch.setenv("GRAPHNETS_MODEL_DIR", str(tmp_path))
     with pytest.raises(GraphnetsError) as caught:
         weights.default_file(architecture)
     assert str(caught.value) == (
         f"the weights of {architecture} are not at {tmp_path / name}; get them with "
-        f"`graphnets fetch {architecture}`"
+        f"`graphnets fetch {fetched}`"
     )
     (tmp_path / name).write_bytes(b"")
     assert weights.default_file(architecture) == tmp_path / name

@@ -1,0 +1,59 @@
+"""Message classes for other tools' protobuf files, with the few fields that are needed."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+from typing import Any
+
+# {message: {field: (number, type)}}: a type is protobuf's ("int64", "bytes", ...) or another
+# message's name, with a * where the field is repeated.
+Messages = Mapping[str, Mapping[str, tuple[int, str]]]
+
+
+def message_class(messages: Messages, name: str) -> type:
+    """The class of the message `name` (proto2); other fields in a file are passed over.
+
+    Repeated numbers that a file packs can be declared as "bytes*": then they come as they lie in
+    the file, not as Python's numbers.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="part.proto", package="p", syntax="proto2")
+    for message, fields in messages.items():
+        descriptor = file.message_type.add(name=message)
+        for field_name, (number, kind) in fields.items():
+            added = descriptor.field.add(name=field_name, number=number)
+            added.label = field.LABEL_REPEATED if kind.endswith("*") else field.LABEL_OPTIONAL
+            kind = kind.removesuffix("*")
+            if kind in messages:
+                added.type, added.type_name = field.TYPE_MESSAGE, f".p.{kind}"
+            else:
+                added.type = field.Type.Value(f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"p.{name}"))
+
+
+def parsed(message: type, data: bytes | memoryview) -> Any:
+    """The message that the bytes hold. Raises ValueError if they hold none."""
+    from google.protobuf.message import DecodeError
+
+    found = message()
+    try:
+        found.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
+    return found
+
+
+def parsed_file(message: type, path: str | os.PathLike[str]) -> Any:
+    """The message that a file holds, read without a second copy of the file in memory.
+
+    Raises OSError, and ValueError if the file is empty or holds something else.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with memoryview(data) as view:
+            return parsed(message, view)

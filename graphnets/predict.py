@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,14 +119,24 @@ class Classifier:
 
         Files are read as the results are taken: memory does not grow with their number.
         """
-        for path, result in ahead(paths, self.scores):
-            try:
-                scores = result()
-            except PhotoError as error:
-                yield Prediction(os.fspath(path), [], str(error))
-                continue
-            best = np.argsort(-scores, kind="stable")[:top_k]
-            yield Prediction(os.fspath(path), [(self.labels[i], float(scores[i])) for i in best])
+        return predictions(paths, self.scores, self.labels, top_k)
+
+
+def predictions(
+    paths: Iterable[str | os.PathLike[str]],
+    scores: Callable[[str | os.PathLike[str]], np.ndarray],
+    labels: Sequence[str],
+    top_k: int,
+) -> Iterator[Prediction]:
+    """What `scores` says of each file, in order, files read ahead; see `Classifier.predict`."""
+    for path, result in ahead(paths, scores):
+        try:
+            values = result()
+        except PhotoError as error:
+            yield Prediction(os.fspath(path), [], str(error))
+            continue
+        best = np.argsort(-values, kind="stable")[:top_k]
+        yield Prediction(os.fspath(path), [(labels[i], float(values[i])) for i in best])
 
 
 def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:

@@ -1,0 +1,157 @@
+"""Classifying with a pretrained network: the scores by NumPy, the names in the right order."""
+
+import os
+
+import graphs
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from PIL import Image
+from test_export import pixels, resized_by_hand, softmax_by_hand, write_png
+
+from graphnets import inception, names, vgg16
+from graphnets.classify import ImageNetClassifier
+from graphnets.errors import GraphnetsError, PhotoError
+from graphnets.layers import fc, softmax
+from graphnets.network import Network, declared_layers, stack
+
+SIZE = (6, 8)  # height, width
+RANDOM = np.random.default_rng(3)
+W = RANDOM.standard_normal((3, 1000)).astype(np.float32)
+B = RANDOM.standard_normal(1000).astype(np.float32)
+
+
+def colours(classes=1000, weights=None):
+    """A network that classifies the average colour: one layer, known weights."""
+    rows = (("fc8", fc(classes, relu=False)), ("prob", softmax()))
+    weights = {"fc8": (W[:, :classes], B[:classes])} if weights is None else weights
+
+    def build(images, wanted):
+        return stack(rows, tf.reduce_mean(images, [1, 2]) / 51, weights)
+
+    def layers():
+        return declared_layers(rows, (None, 3))
+
+    return Network("colours", SIZE, "fc8", "known", build, layers)
+
+
+def by_hand(picture):
+    """The 1000 scores of a picture of the network's size, uint8 or float (6, 8, 3)."""
+    return softmax_by_hand(picture.mean((0, 1)) / 51 @ W.astype(float) + B)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return ImageNetClassifier(colours())
+
+
+def test_scores_are_those_of_all_the_classes(classifier, tmp_path):
+    scores = classifier.scores(write_png(tmp_path / "photo.png", pixels(1, *SIZE)))
+    assert scores.dtype == np.float32 and scores.shape == (1000,)
+    np.testing.assert_allclose(scores, by_hand(pixels(1, *SIZE)), rtol=1e-4)
+
+
+def test_the_likeliest_five_come_first_with_their_names(classifier, tmp_path):
+    path = write_png(tmp_path / "photo.png", pixels(2, *SIZE))
+    [prediction] = classifier.predict([path])
+    expected = by_hand(pixels(2, *SIZE))
+    best = np.argsort(-expected)[:5]
+    assert (prediction.path, prediction.problem) == (str(path), "")
+    assert [name for name, _ in prediction.top] == [names.imagenet()[i] for i in best]
+    assert [type(score) for _, score in prediction.top] == [float] * 5
+    np.testing.assert_allclose([score for _, score in prediction.top], expected[best], rtol=1e-4)
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 1000])
+def test_as_many_classes_as_are_asked_for(classifier, tmp_path, top_k):
+    path = write_png(tmp_path / "photo.png", pixels(2, *SIZE))
+    [prediction] = classifier.predict([path], top_k=top_k)
+    scores = [score for _, score in prediction.top]
+    assert len(scores) == top_k and scores == sorted(scores, reverse=True)
+
+
+def test_a_photo_of_another_size_is_resized_as_everywhere(classifier, tmp_path):
+    path = write_png(tmp_path / "photo.png", pixels(4, 31, 25))
+    expected = by_hand(resized_by_hand(pixels(4, 31, 25), SIZE))
+    np.testing.assert_allclose(classifier.scores(path), expected, rtol=1e-4)
+
+
+def test_predictions_come_in_order_and_unreadable_files_say_why(classifier, tmp_path):
+    paths = [write_png(tmp_path / f"{i}.png", pixels(i, *SIZE)) for i in range(80)]
+    Image.fromarray(pixels(1, 64, 64)).save(tmp_path / "cut.jpg")
+    whole = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.jpg").write_text("not a picture")
+    paths[7:7] = [tmp_path / "cut.jpg", str(tmp_path / "text.jpg"), tmp_path / "missing.jpg"]
+    predictions = list(classifier.predict(iter(paths)))
+    assert [prediction.path for prediction in predictions] == [os.fspath(path) for path in paths]
+    cut, text, missing = predictions[7:10]
+    assert cut.problem == "damaged or cut off"
+    assert text.problem == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+    assert "No such file" in missing.problem
+    assert cut.top == text.top == missing.top == []
+    for number, prediction in enumerate(predictions[:7] + predictions[10:]):
+        scores = by_hand(pixels(number, *SIZE))
+        assert prediction.problem == ""
+        assert prediction.top[0][0] == names.imagenet()[scores.argmax()]
+
+
+def test_scores_of_a_broken_photo_raise(classifier, tmp_path):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    with pytest.raises(PhotoError, match="^an empty file$"):
+        classifier.scores(tmp_path / "empty.jpg")
+
+
+def test_inceptions_1008_outputs_have_their_own_order(tmp_path):
+    graph_def = graphs.inception_like(seed=5, classes=1008)
+    path = graphs.write(tmp_path / "classify_image_graph_def.pb", graph_def)
+    network = inception.network(inception.inception_graph_def(path), "print")
+    photo = write_png(tmp_path / "photo.png", pixels(6, graphs.SIZE, graphs.SIZE))
+    [prediction] = ImageNetClassifier(network).predict([photo], top_k=3)
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")  # the file as it is; it decodes a PNG, too
+        contents = {"DecodeJpeg/contents:0": photo.read_bytes()}
+        scores = session.run("softmax:0", contents)[0]
+    best = np.argsort(-scores)[:3]
+    labels = names.imagenet_inception_2015()
+    assert [name for name, _ in prediction.top] == [labels[i] for i in best]
+    np.testing.assert_allclose([score for _, score in prediction.top], scores[best], rtol=1e-3)
+
+
+def test_another_number_of_outputs_is_no_imagenet():
+    with pytest.raises(GraphnetsError) as caught:
+        ImageNetClassifier(colours(classes=43))
+    assert str(caught.value) == (
+        "the endpoint 'prob' of colours is (None, 43), wanted (n, 1000 or 1008), ImageNet's "
+        "classes; a classifier of your own is for `graphnets predict`"
+    )
+
+
+def test_a_map_is_no_row_of_scores():
+    network = colours()
+    flat = Network(**{**vars(network), "build": lambda images, wanted: {"prob": images}})
+    with pytest.raises(GraphnetsError, match=r"'prob' of colours is \(None, 6, 8, 3\), wanted"):
+        ImageNetClassifier(flat)
+
+
+def test_weights_without_the_last_layer_say_how_to_get_them_all():
+    with pytest.raises(GraphnetsError) as caught:
+        ImageNetClassifier(colours(weights={}))
+    message = str(caught.value)
+    assert message.startswith(
+        "classify needs the weights of all layers of colours: `graphnets fetch --list` tells where "
+        "to download a full file, `graphnets fetch NAME --file FILE` puts it in place ("
+    )
+    assert "fc8" in message
+    assert "\n" not in message
+
+
+def test_vgg16_from_the_convolutions_alone_cannot_classify():
+    convolutions = {
+        name: (np.zeros(w, np.float32), np.zeros(b, np.float32))
+        for name, (w, b) in vgg16.DECLARED.shapes().items()
+        if name.startswith("conv")
+    }
+    with pytest.raises(GraphnetsError, match="all layers of vgg16: .*fc6, fc7, fc8 missing"):
+        ImageNetClassifier(vgg16.DECLARED.network(convolutions, "zeros"))

@@ -10,11 +10,16 @@ import importlib
 __version__ = "0.1.0"
 
 _MODULES = {
+    "AlexNet": "alexnet",
     "Bottlenecks": "features",
     "Classifier": "predict",
     "GraphnetsError": "errors",
+    "Inception": "inception",
     "RetrainOptions": "pipeline",
     "TrainingOptions": "train",
+    "VGG16": "vgg16",
+    "alexnet_endpoints": "alexnet",
+    "inception_endpoints": "inception",
     "inception_graph_def": "inception",
     "open_network": "architectures",
     "retrain": "pipeline",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,11 @@ import click
 
 from graphnets import __version__
 from graphnets.errors import GraphnetsError
+from graphnets.terminal import progress_bar, quiet_tensorflow, report, say_left_out, say_where
 
 TEMPORARY = tempfile.gettempdir()
+ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]  # TensorFlow-free copy
+FETCHED = ["inception_v3", "vgg16", "alexnet"]  # two readings, one file
 
 
 class Group(click.Group):
@@ -67,14 +69,17 @@ def _options(*options: Callable) -> Callable:
 _network_flags = _options(
     click.option(
         "--architecture",
-        type=click.Choice(["inception_v3", "vgg16"]),
+        type=click.Choice(ARCHITECTURES),
         default="inception_v3",
-        help="The pretrained network.",
+        help="The pretrained network; 'alexnet' reads its weights as the traffic-sign course does.",
     ),
     click.option(
         "--graph", "graph_file", type=click.Path(), help="Frozen Inception GraphDef (.pb)."
     ),
-    click.option("--weights", help="Weights of vgg16 (.npz), or 'random'."),
+    click.option(
+        "--weights",
+        help="Weights of the other networks (.npz, .npy, .safetensors), or 'random'.",
+    ),
     click.option(
         "--model_dir",
         type=click.Path(),
@@ -141,7 +146,7 @@ def retrain(**flags) -> None:
     """Train a classifier for your classes on a network's frozen features."""
     misclassified = flags.pop("print_misclassified_test_images")
     least = flags.pop("assert_accuracy_at_least")
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from graphnets.pipeline import RetrainOptions, TrainingOptions
     from graphnets.pipeline import retrain as run
 
@@ -150,8 +155,8 @@ def retrain(**flags) -> None:
     training = {name: flags.pop(name) for name in TrainingOptions.__dataclass_fields__}
     options = RetrainOptions(**flags, training=TrainingOptions(**training))
     result = run(image_dir, network, options, progress_bar(), click.echo)
-    _report(result, misclassified)
-    _say_where(options)
+    report(result, misclassified)
+    say_where(options)
     accuracy = result.metrics["test_accuracy"]
     if least is not None and (accuracy is None or accuracy < least):
         raise GraphnetsError(f"the test accuracy is {accuracy}, wanted at least {least}")
@@ -179,13 +184,18 @@ def predict(**flags) -> None:
     The --input_ flags but the first are for another tool's graph that takes pictures, not bytes.
     """
     photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
-    _quiet_tensorflow()
-    from graphnets.images import shown
+    quiet_tensorflow()
     from graphnets.predict import Classifier, InputOptions, photo_paths
 
     classifier = Classifier(flags.pop("graph"), flags.pop("labels"), InputOptions(**flags))
+    _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
+
+
+def _say_predictions(predictions: Iterable, as_json: bool) -> None:
+    from graphnets.images import shown
+
     read = left_out = 0
-    for prediction in classifier.predict(photo_paths(photos), top_k):
+    for prediction in predictions:
         if prediction.problem:
             left_out += 1
             click.echo(f"{shown(prediction.path)}: left out, {prediction.problem}", err=True)
@@ -216,7 +226,7 @@ def _as_json(prediction) -> dict:
 @click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
 def extract(output: str, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels."""
-    _quiet_tensorflow()
+    quiet_tensorflow()
     import numpy as np
 
     from graphnets.features import Bottlenecks
@@ -228,7 +238,7 @@ def extract(output: str, **flags) -> None:
     photos = scan(flags["image_dir"], progress)
     bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
     photos = bottlenecks.add(photos, progress)
-    _say_left_out(photos[photos.problem != ""])
+    say_left_out(photos[photos.problem != ""])
     photos = photos[photos.problem == ""]
     features = bottlenecks.read(photos)
     columns = {"paths": photos.path, "labels": photos.label}
@@ -246,17 +256,22 @@ def extract(output: str, **flags) -> None:
 
 
 @main.command()
-@click.argument("names", nargs=-1, type=click.Choice(["inception_v3", "vgg16"]))
-@click.option("--list", "only_list", is_flag=True, help="Show what is known and where it lies.")
-@click.option("--model_dir", type=click.Path(), envvar="GRAPHNETS_MODEL_DIR")
-def fetch(names: tuple[str, ...], only_list: bool, model_dir: str | None) -> None:
+@click.argument("names", nargs=-1, type=click.Choice(FETCHED))
+@_options(
+    click.option("--list", "only_list", is_flag=True, help="Show what is known and where it lies."),
+    click.option("--file", type=click.Path(), help="A file that you have: it is checked and used."),
+    click.option("--model_dir", type=click.Path(), envvar="GRAPHNETS_MODEL_DIR"),
+)
+def fetch(names: tuple[str, ...], only_list: bool, file: str | None, model_dir: str | None) -> None:
     """Get the pretrained weights called NAMES."""
     from graphnets import fetch as fetching
 
     if not names and not only_list:
         raise click.UsageError(f"name what to fetch: {', '.join(fetching.SOURCES)}, or --list")
+    if file and len(names) != 1:
+        raise click.UsageError("--file goes with one name, that of the network it belongs to")
     for name in names:
-        fetching.fetch(name, model_dir, partial(click.echo, err=True))
+        fetching.fetch(name, model_dir, partial(click.echo, err=True), file)
     if only_list:
         for name in fetching.SOURCES:
             status = fetching.status(name, model_dir)
@@ -269,8 +284,8 @@ def fetch(names: tuple[str, ...], only_list: bool, model_dir: str | None) -> Non
 @_network_flags
 def inspect(**flags) -> None:
     """List a network's layers: index, name, kind, output shape, parameters."""
-    _quiet_tensorflow()
-    if flags["architecture"] == "vgg16" and not flags["weights"] and not flags["graph_file"]:
+    quiet_tensorflow()
+    if flags["architecture"] != "inception_v3" and not flags["graph_file"]:
         flags["weights"] = "random"  # the list is the same for all weights
     layers = _open_network(flags).layers()
     width = max(len(layer.name) for layer in layers)
@@ -286,17 +301,47 @@ def inspect(**flags) -> None:
 
 
 @main.command()
+@click.argument("source", type=click.Path())
+@click.argument("target", type=click.Path())
+def convert(source: str, target: str) -> None:
+    """Write the weights in SOURCE as TARGET.
+
+    SOURCE is Caffe's .caffemodel, Keras's .h5 or the .onnx of VGG16, .npy, .npz or .safetensors;
+    TARGET is .npz, .safetensors, or the .npy with a dict that older code loads.
+    """
+    from graphnets.convert import convert as run
+
+    for layer, (W, b) in run(source, target).items():
+        click.echo(f"{layer:8s}  W {W.shape}  b {b.shape}")
+
+
+@main.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@_network_flags
+@click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> None:
+    """Name what is in IMAGES, files or whole folders: ImageNet's classes, likeliest first."""
+    quiet_tensorflow()
+    from graphnets.classify import ImageNetClassifier
+    from graphnets.predict import photo_paths
+
+    classifier = ImageNetClassifier(_open_network(flags))
+    _say_predictions(classifier.predict(photo_paths(images), top_k), as_json)
+
+
+@main.command()
 @click.option("--output_dir", type=click.Path(), default="graphnets-demo")
 @click.option("--per_class", type=click.IntRange(5), default=30, help="Photos of each sign.")
 def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from graphnets.demo import demo as run
     from graphnets.pipeline import RetrainOptions
     from graphnets.predict import Classifier
 
     result = run(output_dir, per_class, progress=progress_bar(), say=click.echo)
-    _report(result, misclassified=False)
+    report(result, misclassified=False)
     options = RetrainOptions(output_dir=output_dir)
     classifier = Classifier(options.graph_path, options.labels_path)
     click.echo("\nThree test photos, as `graphnets predict` sees them:")
@@ -304,14 +349,7 @@ def demo(output_dir: str, per_class: int) -> None:
     for prediction in classifier.predict(tested.path.iloc[:: len(tested) // 3][:3], top_k=2):
         top = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top)
         click.echo(f"  {prediction.path}: {top}")
-    _say_where(options)
-
-
-def progress_bar() -> Callable:
-    """A bar with rate and time left, on a terminal, for what takes over a second."""
-    from tqdm import tqdm
-
-    return partial(tqdm, delay=1, disable=None, dynamic_ncols=True)
+    say_where(options)
 
 
 def _open_network(flags: dict):
@@ -326,73 +364,3 @@ def _open_network(flags: dict):
     if weights and architecture == "inception_v3":
         raise GraphnetsError("--weights is not for inception_v3; it takes --graph FILE.pb")
     return open_network(architecture, graph or weights, model_dir, flags.get("seed", 0))
-
-
-def _report(result, misclassified: bool) -> None:
-    from graphnets.images import shown
-
-    metrics = result.metrics
-    width = max(len(shown(label)) for label in metrics["labels"])
-    click.echo(f"\n{'':{width}s}  precision  recall    F1  photos")
-    for label, row in metrics["per_class"].items():
-        figures = f"{row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:.3f}"
-        click.echo(f"{shown(label):{width}s}  {figures}  {row['count']:6d}")
-    _say_left_out(result.photos[result.photos.problem != ""])
-    if metrics["copies_across_splits"]:
-        click.echo(
-            f"{metrics['copies_across_splits']} photos have a copy in another split: the accuracy "
-            "is flattered"
-        )
-    if misclassified:
-        tested = result.photos[result.photos.predicted != ""]
-        wrong = tested[tested.predicted != tested.label]
-        click.echo(f"\n{len(wrong)} misclassified test photos")
-        for row in wrong.itertuples():
-            click.echo(f"  {shown(row.path)}: {shown(row.predicted)}")
-    if metrics["test_accuracy"] is None:
-        click.echo("\nno test accuracy: no photo was kept for testing")
-    else:
-        click.echo(
-            f"\ntest accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos "
-            f"(step {metrics['best_step']})"
-        )
-
-
-def _say_left_out(photos) -> None:
-    from graphnets.images import shown
-
-    if len(photos):
-        click.echo(f"\n{len(photos)} left out")
-        for row in photos.itertuples():
-            click.echo(f"  {shown(row.path)}: {row.problem}")
-
-
-def _say_where(options) -> None:
-    click.echo(f"classifier  {options.graph_path}\nlabels      {options.labels_path}")
-    for name in ("metrics.json", "photos.csv"):
-        click.echo(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
-    predict = f"graphnets predict --graph {options.graph_path} --labels {options.labels_path}"
-    click.echo(f"try it with `{predict} PHOTO...`")
-
-
-def _quiet_tensorflow() -> None:
-    """Import TensorFlow without the notes that it and its C++ libraries print."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _stderr_closed():
-        import tensorflow.compat.v1 as tf
-    tf.logging.set_verbosity(tf.logging.ERROR)
-
-
-@contextlib.contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """C++ logging that starts before any setting is read goes to file descriptor 2."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

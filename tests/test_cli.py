@@ -9,8 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import graphnets
-from graphnets.cli import main
-from graphnets.vgg16 import layers
+from graphnets import architectures
+from graphnets import weights as weight_files
+from graphnets.cli import ARCHITECTURES, FETCHED, main
+from graphnets.fetch import SOURCES
+from graphnets.vgg16 import DECLARED
 from graphnets.weights import RandomWeights, write_npz
 
 
@@ -23,7 +26,7 @@ def run(*arguments: object, expect: int = 0):
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A file with VGG16's first convolutions: enough for conv1_2, and quick."""
-    shapes = {layer.name: layer.parameter_shapes for layer in layers()[:2]}
+    shapes = {layer.name: layer.parameter_shapes for layer in DECLARED.layers()[:2]}
     path = tmp_path_factory.mktemp("weights") / "first.npz"
     write_npz(path, RandomWeights(shapes))
     return path
@@ -134,7 +137,7 @@ def test_fetch_list_says_what_is_known_and_where_it_lies(tmp_path):
         (["retrain", "--image_dir", "x", "--learning_rat", "1"], 2, "No such option"),
         (["retrain", "--image_dir", "x", "--unknown"], 2, "No such option"),
         (["retrain", "--image_dir", "x", "--architecture", "resnet"], 2, "resnet"),
-        (["fetch"], 2, "name what to fetch: inception_v3, vgg16, or --list"),
+        (["fetch"], 2, "name what to fetch: inception_v3, vgg16, alexnet, or --list"),
         (["retrain", "--image_dir", "x", "--weights", "y"], 1, "it takes --graph FILE.pb"),
         (["inspect", "--architecture", "vgg16", "--graph", "y"], 1, "vgg16 takes --weights"),
         (["retrain", "--image_dir", "x", "--model_dir", "none"], 1,
@@ -176,7 +179,8 @@ def test_the_module_runs_as_a_program_with_nothing_on_stderr(photo_folder, netwo
 
 def test_all_public_names_are_there_and_nothing_else_is():
     assert graphnets.__all__ == [
-        "Bottlenecks", "Classifier", "GraphnetsError", "RetrainOptions", "TrainingOptions",
+        "AlexNet", "Bottlenecks", "Classifier", "GraphnetsError", "Inception", "RetrainOptions",
+        "TrainingOptions", "VGG16", "alexnet_endpoints", "inception_endpoints",
         "inception_graph_def", "open_network", "retrain", "scan", "split", "train_head",
         "vgg16_endpoints",
     ]  # fmt: skip
@@ -184,3 +188,66 @@ def test_all_public_names_are_there_and_nothing_else_is():
         assert callable(getattr(graphnets, name))
     with pytest.raises(AttributeError, match="no attribute 'alexnet2'"):
         graphnets.alexnet2  # noqa: B018
+
+
+def test_the_names_that_the_commands_know_are_the_librarys():
+    assert tuple(ARCHITECTURES) == architectures.ARCHITECTURES
+    assert set(ARCHITECTURES) == set(weight_files.FILES)
+    assert FETCHED == list(SOURCES)
+
+
+@pytest.fixture(scope="session")
+def alexnet_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("alexnet") / "bvlc_alexnet.npz"
+    write_npz(path, RandomWeights(architectures.DECLARED["alexnet"].shapes()))
+    return path
+
+
+def test_convert_there_and_back(alexnet_file, tmp_path):
+    output = run("convert", alexnet_file, tmp_path / "a.npy").output
+    assert output.splitlines()[0] == "conv1     W (11, 11, 3, 96)  b (96,)"
+    assert len(output.splitlines()) == 8
+    old = np.load(tmp_path / "a.npy", encoding="latin1", allow_pickle=True).item()
+    assert [array.shape for array in old["fc6"]] == [(9216, 4096), (4096,)]
+    run("convert", tmp_path / "a.npy", tmp_path / "a.safetensors")
+    run("convert", tmp_path / "a.safetensors", tmp_path / "a.npz")
+    assert (tmp_path / "a.npz").read_bytes() == alexnet_file.read_bytes()
+    result = run("convert", alexnet_file, tmp_path / "a.txt", expect=1)
+    assert result.output.startswith(f"Error: {tmp_path}/a.txt has no suffix of a weight format")
+
+
+def test_fetch_takes_a_file_and_classify_uses_it(alexnet_file, photo_folder, tmp_path):
+    place = ["--model_dir", tmp_path / "models"]
+    output = run("fetch", "alexnet", "--file", alexnet_file, *place).output
+    assert output.rstrip().endswith("no known checksum")
+    photo = photo_folder / "grass" / "000.jpg"
+    (photo_folder / "notes.txt").write_text("green")
+    tops = []
+    for name in ("alexnet", "alexnet_caffe"):
+        result = run("classify", photo, photo_folder / "notes.txt", "--architecture", name, *place)
+        first, *top = result.stdout.splitlines()
+        assert first == str(photo) and len(top) == 5
+        scores = [float(line.split()[0]) for line in top]
+        assert scores == sorted(scores, reverse=True) and 0 < scores[0] <= 1
+        assert "notes.txt: left out, not a JPEG" in result.stderr
+        tops.append(top)
+    assert tops[0] != tops[1]  # two readings of one file
+    result = run("classify", photo, "--json", "--top_k", 2, "--architecture", "alexnet", *place)
+    assert [len(json.loads(result.stdout)[key]) for key in ("top",)] == [2]
+
+
+def test_fetch_takes_one_file_for_one_name(tmp_path):
+    result = run("fetch", "alexnet", "vgg16", "--file", tmp_path / "x", expect=2)
+    assert "--file goes with one name" in result.output
+
+
+def test_classify_without_the_last_layers_says_what_is_missing(weights, photo_folder):
+    photo = photo_folder / "grass" / "000.jpg"
+    result = run("classify", photo, "--architecture", "vgg16", "--weights", weights, expect=1)
+    assert result.output.startswith("Error: classify needs the weights of all layers of vgg16: ")
+
+
+@pytest.mark.parametrize("name, total", [("alexnet", "60,965,224"), ("vgg16", "138,357,544")])
+def test_inspect_needs_no_weights_for_declared_networks(name, total):
+    last = run("inspect", "--architecture", name).output.splitlines()[-1]
+    assert last.endswith(f"layers, {total} parameters")

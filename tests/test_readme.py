@@ -9,10 +9,14 @@ import tensorflow.compat.v1 as tf
 from conftest import write_photos
 
 import graphnets
+from graphnets import alexnet
 from graphnets.cli import main
+from graphnets.weights import RandomWeights
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-INCEPTION, PLAIN_TF1, TEN_LINES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+INCEPTION, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
+    r"```python\n(.*?)```", README, re.DOTALL
+)
 
 
 @pytest.fixture
@@ -35,6 +39,18 @@ def test_the_tutorials_way_into_inception(here):
     assert found["bottleneck"].name == "pool_3/_reshape:0"
     assert found["jpeg"].dtype == tf.string
     assert found["images"].shape.rank == 4
+
+
+def test_the_courses_code_and_training_from_a_layer_on(here, monkeypatch):
+    weights = RandomWeights(alexnet.COURSE.shapes())
+    monkeypatch.setattr("graphnets.declared.default_file", lambda name: f"{name}.npz")
+    monkeypatch.setattr("graphnets.declared.read_weights", lambda path: weights)
+    found = run(COURSE.replace("tf.disable_v2_behavior()\n", ""))  # it would last
+    assert found["logits"].shape.as_list() == [None, 43]
+    with tf.Graph().as_default():
+        exec(ENDPOINTS, {"tf": tf, "alexnet_endpoints": graphnets.alexnet_endpoints})
+        trainable = [v.op.name for v in tf.trainable_variables()]
+    assert trainable == [f"AlexNet/{layer}/{role}" for layer in ("fc7", "fc8") for role in "Wb"]
 
 
 def test_the_same_in_plain_tf1(here, network, monkeypatch, capsys):

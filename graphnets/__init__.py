@@ -16,17 +16,22 @@ _MODULES = {
     "GraphnetsError": "errors",
     "Inception": "inception",
     "RetrainOptions": "pipeline",
-    "TrainingOptions": "train",
+    "TrainingOptions": "options",
     "VGG16": "vgg16",
     "alexnet_endpoints": "alexnet",
+    "import_unfrozen": "unfreeze",
     "inception_endpoints": "inception",
     "inception_graph_def": "inception",
+    "modernised": "frozen",
     "open_network": "architectures",
+    "parameter_names": "unfreeze",
+    "read_graph_def": "frozen",
     "retrain": "pipeline",
     "scan": "images",
     "split": "images",
     "train_head": "train",
     "vgg16_endpoints": "vgg16",
+    "with_values": "unfreeze",
 }
 
 __all__ = sorted(_MODULES)

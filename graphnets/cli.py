@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +14,18 @@ import click
 
 from graphnets import __version__
 from graphnets.errors import GraphnetsError
+from graphnets.flags import (
+    TEMPORARY,
+    augmentation_flags,
+    checkpoint_flags,
+    network_flags,
+    options,
+    photo_flags,
+    retrain_flags,
+    training_flags,
+)
 from graphnets.terminal import progress_bar, quiet_tensorflow, report, say_left_out, say_where
 
-TEMPORARY = tempfile.gettempdir()
-ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]  # TensorFlow-free copy
 FETCHED = ["inception_v3", "vgg16", "alexnet"]  # two readings, one file
 
 
@@ -55,116 +63,54 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _options(*options: Callable) -> Callable:
-    """One decorator for several click options, in the order of the help text."""
-
-    def decorate(command: Callable) -> Callable:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_network_flags = _options(
-    click.option(
-        "--architecture",
-        type=click.Choice(ARCHITECTURES),
-        default="inception_v3",
-        help="The pretrained network; 'alexnet' reads its weights as the traffic-sign course does.",
-    ),
-    click.option(
-        "--graph", "graph_file", type=click.Path(), help="Frozen Inception GraphDef (.pb)."
-    ),
-    click.option(
-        "--weights",
-        help="Weights of the other networks (.npz, .npy, .safetensors), or 'random'.",
-    ),
-    click.option(
-        "--model_dir",
-        type=click.Path(),
-        envvar="GRAPHNETS_MODEL_DIR",
-        help="Where `graphnets fetch` puts files.  [default: the user's cache]",
-    ),
-)
-
-_photo_flags = _options(
-    click.option(
-        "--image_dir",
-        type=click.Path(),
-        required=True,
-        help="Folder with one sub-folder of photos per class.",
-    ),
-    _network_flags,
-    click.option(
-        "--endpoint",
-        help="Layers to take features from, with commas between; 4-D ones are averaged over the "
-        "picture.  [default: the network's]",
-    ),
-    click.option(
-        "--bottleneck_dir",
-        type=click.Path(),
-        default=os.path.join(TEMPORARY, "bottleneck"),
-        help="Where features are kept.",
-    ),
-)
-
-
 @main.command()
-@_photo_flags
-@_options(
-    click.option(
-        "--output_dir", type=click.Path(), default=TEMPORARY, help="Where results are written."
-    ),
-    click.option("--output_graph", type=click.Path(), help="[default: in output_dir]"),
-    click.option("--output_labels", type=click.Path(), help="[default: in output_dir]"),
-    click.option("--saved_model_dir", type=click.Path(), help="Also write a SavedModel here."),
-    click.option(
-        "--summaries_dir",
-        type=click.Path(),
-        default=os.path.join(TEMPORARY, "retrain_logs"),
-        help="TensorBoard summaries; each run adds a folder.",
-    ),
-    click.option("--final_tensor_name", default="final_result", help="Name of the output."),
-    click.option("--how_many_training_steps", type=int, default=4000),
-    click.option("--learning_rate", type=float, default=0.01),
-    click.option("--testing_percentage", type=float, default=10.0),
-    click.option("--validation_percentage", type=float, default=10.0),
-    click.option("--eval_step_interval", type=int, default=10, help="Steps between validations."),
-    click.option("--train_batch_size", type=int, default=100),
-    click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),
-    click.option("--validation_batch_size", type=int, default=-1, help="-1: all of them."),
-    click.option("--seed", type=int, default=0, help="Of all that is random."),
-    click.option("--print_misclassified_test_images", is_flag=True),
-    click.option(
-        "--assert_accuracy_at_least",
-        type=float,
-        help="Exit with status 1 if the test accuracy (0 to 1) is below.",
-    ),
-)
+@photo_flags
+@retrain_flags
+@training_flags
+@augmentation_flags
+@checkpoint_flags
 def retrain(**flags) -> None:
-    """Train a classifier for your classes on a network's frozen features."""
+    """Train a classifier for your classes: a head on a network's frozen features, or deeper."""
     misclassified = flags.pop("print_misclassified_test_images")
     least = flags.pop("assert_accuracy_at_least")
     quiet_tensorflow()
-    from graphnets.pipeline import RetrainOptions, TrainingOptions
+    from graphnets.checkpoints import Stopped
     from graphnets.pipeline import retrain as run
 
     image_dir = flags.pop("image_dir")
     network = _open_network(flags)
-    training = {name: flags.pop(name) for name in TrainingOptions.__dataclass_fields__}
-    options = RetrainOptions(**flags, training=TrainingOptions(**training))
-    result = run(image_dir, network, options, progress_bar(), click.echo)
+    chosen = _retrain_options(flags)
+    try:
+        result = run(image_dir, network, chosen, progress_bar(), click.echo)
+    except Stopped as stopped:
+        click.echo(str(stopped), err=True)
+        raise SystemExit(128 + signal.SIGTERM) from None
     report(result, misclassified)
-    say_where(options)
+    say_where(chosen)
     accuracy = result.metrics["test_accuracy"]
     if least is not None and (accuracy is None or accuracy < least):
         raise GraphnetsError(f"the test accuracy is {accuracy}, wanted at least {least}")
 
 
+def _taken(flags: dict, kind: type) -> dict:
+    """The fields of a dataclass, out of `flags`."""
+    return {name: flags.pop(name) for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _retrain_options(flags: dict):
+    """The options that the flags of a training command give; all of them are taken."""
+    from graphnets.augment import Augmentation
+    from graphnets.options import TrainingOptions
+    from graphnets.pipeline import RetrainOptions
+
+    training = TrainingOptions(**_taken(flags, TrainingOptions))
+    augmentation = Augmentation(**_taken(flags, Augmentation))
+    return RetrainOptions(**flags, training=training, augmentation=augmentation)
+
+
 @main.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@_options(
+@options(
     click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
     click.option(
         "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
@@ -222,7 +168,7 @@ def _as_json(prediction) -> dict:
 
 
 @main.command()
-@_photo_flags
+@photo_flags
 @click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
 def extract(output: str, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels."""
@@ -257,7 +203,7 @@ def extract(output: str, **flags) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1, type=click.Choice(FETCHED))
-@_options(
+@options(
     click.option("--list", "only_list", is_flag=True, help="Show what is known and where it lies."),
     click.option("--file", type=click.Path(), help="A file that you have: it is checked and used."),
     click.option("--model_dir", type=click.Path(), envvar="GRAPHNETS_MODEL_DIR"),
@@ -281,7 +227,7 @@ def fetch(names: tuple[str, ...], only_list: bool, file: str | None, model_dir: 
 
 
 @main.command()
-@_network_flags
+@network_flags
 def inspect(**flags) -> None:
     """List a network's layers: index, name, kind, output shape, parameters."""
     quiet_tensorflow()
@@ -317,7 +263,7 @@ def convert(source: str, target: str) -> None:
 
 @main.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@_network_flags
+@network_flags
 @click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> None:

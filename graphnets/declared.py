@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.layers import fc
 from graphnets.network import (
+    Cut,
     Endpoints,
     LayerInfo,
     Network,
@@ -20,6 +22,7 @@ from graphnets.network import (
     Trainable,
     declared_layers,
     float_images,
+    layers_to_train,
     rows_until,
     stack,
     unknown,
@@ -78,16 +81,7 @@ class Declared:
 
     def network(self, weights: Weights, fingerprint: str) -> Network:
         """The network with these weights, for the feature store and the commands."""
-        names = [name for name, _ in self.rows]
-
-        def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
-            for name in wanted:
-                if name not in names:
-                    raise unknown("endpoint", name, names)
-            until = max(wanted, key=names.index, default=names[0])
-            return self.endpoints(images, weights, until=until)
-
-        return Network(self.name, self.size, self.default_endpoint, fingerprint, build, self.layers)
+        return DeclaredNetwork(self, weights, fingerprint)
 
     def _with_classes(self, classes: int | None) -> Rows:
         if classes is None:
@@ -146,6 +140,69 @@ class Declared:
             return bisect_left(sizes, 1, key=height), None
         wanted = height(self.size[0])
         return bisect_left(sizes, wanted, key=height), bisect_right(sizes, wanted, key=height) - 1
+
+
+class DeclaredNetwork(Network):
+    """A declared network with its weights."""
+
+    def __init__(self, declared: Declared, weights: Weights, fingerprint: str) -> None:
+        self.name, self.size = declared.name, declared.size
+        self.default_endpoint, self.fingerprint = declared.default_endpoint, fingerprint
+        self._declared, self._weights = declared, weights
+        self._names = [name for name, _ in declared.rows]
+
+    def build(
+        self, x: tf.Tensor, names: Sequence[str], after: str = "", trainable: Sequence[str] = ()
+    ) -> Endpoints:
+        """See `Network.build`."""
+        until = self._last(names)
+        if not after:
+            return self._declared.endpoints(x, self._weights, trainable, until)
+        with tf.variable_scope(None, default_name=self._declared.title):
+            return stack(self._declared.rows, x, self._weights, trainable, until, after)
+
+    def layers(self) -> list[LayerInfo]:
+        """See `Network.layers`."""
+        return self._declared.layers()
+
+    def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
+        """See `Network.cut`."""
+        until = self._last(names)
+        chosen = layers_to_train(self._declared.rows, without(LOGITS, trainable), until)
+        if not chosen:
+            return Cut(until, [], [])
+        first = self._names.index(chosen[0])
+        behind = [name for name in names if self._names.index(name) >= first]
+        return Cut(self._names[first - 1] if first else "", chosen, behind)
+
+    def parameter(self, name: str) -> np.ndarray:
+        """See `Network.parameter`; a parameter is `layer/W` or `layer/b`."""
+        layer, _, role = name.rpartition("/")
+        return self._weights[layer]["Wb".index(role)]
+
+    def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
+        """See `Network.tuned`."""
+        pairs = {}
+        for layer in {name.rpartition("/")[0] for name in values}:
+            W, b = self._weights[layer]
+            pairs[layer] = values.get(f"{layer}/W", W), values.get(f"{layer}/b", b)
+        weights = ChainMap(pairs, self._weights)  # type: ignore[arg-type]
+        return DeclaredNetwork(self._declared, weights, f"{self.fingerprint}, fine-tuned")
+
+    def _last(self, names: Sequence[str]) -> str:
+        for name in names:
+            if name not in self._names:
+                raise unknown("endpoint", name, self._names)
+        return max(names, key=self._names.index, default=self._names[0])
+
+
+def without(name: str, trainable: Trainable) -> Trainable:
+    """The choice of layers but for the one of that name, which stands for the head."""
+    if isinstance(trainable, bool):
+        return trainable
+    if isinstance(trainable, str):
+        trainable = [part.strip() for part in trainable.split(",")]
+    return [part for part in trainable if part and part.removesuffix(":") != name]
 
 
 def _fits(weights: Weights, layer: str, shapes: dict[str, tuple[tuple[int, ...], ...]]) -> bool:

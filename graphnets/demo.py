@@ -11,8 +11,8 @@ from graphnets.architectures import open_network
 from graphnets.fetch import fetch
 from graphnets.images import Progress, no_progress
 from graphnets.network import Network
+from graphnets.options import TrainingOptions
 from graphnets.pipeline import Result, RetrainOptions, retrain
-from graphnets.train import TrainingOptions
 
 ENDPOINT = "conv4_3"  # behind it, what is left is about objects more than about strokes
 

@@ -10,10 +10,9 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import jpeg
 from graphnets.errors import GraphnetsError
-from graphnets.features import pooled
 from graphnets.files import write_whole
+from graphnets.heads import Head, head_input
 from graphnets.network import Network
-from graphnets.train import Head
 
 INPUT = "DecodeJPGInput"  # the names of retrain.py and label_image.py
 OUTPUT = "final_result"
@@ -34,10 +33,9 @@ def classifier_graph_def(
         resized = jpeg.resize(jpeg.decode(contents), network.size)
         # A batch can be fed here, so nothing behind may count on one photo.
         resized = tf.placeholder_with_default(resized, [None, *network.size, 3], "ResizedJPG")
-        bottleneck = tf.concat(pooled(network, resized, names), 1, name="bottleneck")
-        weights = tf.constant(head.weights, name="final_weights")
-        biases = tf.constant(head.biases, name="final_biases")
-        logits = tf.nn.xw_plus_b(bottleneck, weights, biases, name="final_logits")
+        found = network.build(resized, names)
+        bottleneck = tf.concat(head_input(found, names, head.flatten), 1, name="bottleneck")
+        logits = head.logits(bottleneck)
         try:
             named = tf.nn.softmax(logits, name=output).op.name == output
         except ValueError:

@@ -1,33 +1,38 @@
-"""Running photos through the frozen part of a network, each photo once."""
+"""Running photos, or variants of them, through the frozen part of a network, each once."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import tensorflow.compat.v1 as tf
 
-from graphnets import images, jpeg
+from graphnets import augment, images, jpeg
+from graphnets.augment import Augmentation
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.images import Progress, no_progress
 from graphnets.network import Network
-from graphnets.store import FeatureStore
+from graphnets.store import FeatureStore, Rows
 
 BATCH = 32  # photos a run; 16 to 64 measured the same
 
 
-def endpoint_names(network: Network, endpoint: str | None) -> list[str]:
+def endpoint_names(network: Network, endpoint: str | Sequence[str] | None) -> list[str]:
     """ "conv4_3,conv5_3" -> ["conv4_3", "conv5_3"]; None is the network's default endpoint.
 
-    Tensor names lose their ":0", so that both spellings are one endpoint.
+    A sequence of names is taken as it is. Tensor names lose their ":0", so that both spellings
+    are one endpoint.
     """
-    text = endpoint or network.default_endpoint
-    names = [name.strip().removesuffix(":0") for name in text.split(",")]
+    text = network.default_endpoint if endpoint in (None, "") else endpoint
+    parts = text.split(",") if isinstance(text, str) else text
+    names = [name.strip().removesuffix(":0") for name in parts]
     if "" in names or len(set(names)) < len(names):
         raise GraphnetsError(
             f"got the endpoint {text!r}; wanted different names, with commas between them"
@@ -35,61 +40,115 @@ def endpoint_names(network: Network, endpoint: str | None) -> list[str]:
     return names
 
 
-def pooled(network: Network, resized: tf.Tensor, names: Sequence[str]) -> list[tf.Tensor]:
-    """Add the network to the default graph; each named endpoint as (n, features), float32.
+def features(name: str, tensor: tf.Tensor, whole: bool = False) -> tf.Tensor:
+    """An endpoint as (n, features), a map averaged over height and width; `whole`: as it is.
 
-    resized: float32 (n, height, width, 3), RGB, 0 to 255, of the network's size.
-    A 4-D endpoint is averaged over height and width.
-    Raises GraphnetsError for an unknown endpoint, or one that is not one vector or map a photo.
+    Raises GraphnetsError, with the endpoint's name, unless it is float32 (n, features) or
+    (n, height, width, channels).
     """
-    endpoints = network.build(resized, names)
-    features = []
-    for name in names:
-        tensor = endpoints[name]
-        if tensor.shape.rank == 4:
-            tensor = tf.reduce_mean(tensor, [1, 2])
-        if tensor.shape.rank != 2 or tensor.dtype != tf.float32:
-            raise GraphnetsError(
-                f"the endpoint {name!r} is {tensor.dtype.name} {tensor.shape}; wanted float32 "
-                "(n, features) or (n, height, width, channels)"
-            )
-        features.append(tensor)
-    return features
+    if tensor.shape.rank not in (2, 4) or tensor.dtype != tf.float32:
+        raise GraphnetsError(
+            f"the endpoint {name!r} is {tensor.dtype.name} {tensor.shape}; wanted float32 "
+            "(n, features) or (n, height, width, channels)"
+        )
+    return tf.reduce_mean(tensor, [1, 2]) if tensor.shape.rank == 4 and not whole else tensor
+
+
+def with_copies(photos: pd.DataFrame, copies: int) -> pd.DataFrame:
+    """Each photo `copies` times, for a `Bottlenecks` with an augmentation.
+
+    Returns the table with the columns `copy` (1 to copies), `source` (the photo's key) and
+    another `key`, which tells the copies apart. Raises GraphnetsError unless copies is 1 or more.
+    """
+    if copies < 1:
+        raise GraphnetsError(f"got {copies} copies of each photo; wanted 1 or more")
+    table = photos.iloc[np.repeat(np.arange(len(photos)), copies)].reset_index(drop=True)
+    numbers = np.tile(np.arange(1, copies + 1), len(photos))
+    texts = (f"{key} {copy}" for key, copy in zip(table.key, numbers, strict=True))
+    keys = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
+    return table.assign(copy=numbers, source=table.key, key=keys)
+
+
+class Endpoint(NamedTuple):
+    """What one store holds: an endpoint averaged over the picture, or the whole map."""
+
+    name: str
+    whole: bool
 
 
 class Bottlenecks:
-    """The features of photos at some endpoints of a network, kept in one store per endpoint."""
+    """The features of photos at some endpoints of a network, kept in one store per endpoint.
+
+    endpoint: names with commas between, or a sequence of them, None for the network's default;
+    they are stored averaged over the picture, and `read` returns them. maps: the names of endpoints
+    that are stored whole, for `rows`. One pass over the photos fills all stores.
+
+    augmentation: if it is on, photos are those of `with_copies`, and what is stored is that of
+    the variants drawn with the seed.
+    """
 
     def __init__(
-        self, network: Network, endpoint: str | None, bottleneck_dir: str | os.PathLike
+        self,
+        network: Network,
+        endpoint: str | Sequence[str] | None,
+        bottleneck_dir: str | os.PathLike[str],
+        maps: Sequence[str] = (),
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
     ) -> None:
         self.network = network
         self.names = endpoint_names(network, endpoint)
-        self._stores = [
-            FeatureStore(
-                bottleneck_dir,
-                {
-                    "network": network.name,
-                    "weights": network.fingerprint,
-                    "endpoint": name,
-                    "preprocessing": f"{jpeg.PREPROCESSING} {network.size}",
-                },
-            )
-            for name in self.names
-        ]
+        self.maps = endpoint_names(network, maps or ())
+        self._augmentation = augmentation if augmentation and augmentation.active else None
+        self._seed = int(seed)
+        # A vector is the same averaged or whole: one store serves both.
+        layers = network.layers() if self.maps else []
+        vectors = {layer.name for layer in layers if len(layer.shape) == 2}
+        self._maps = {name: Endpoint(name, name not in vectors) for name in self.maps}
+        self._pooled = [Endpoint(name, False) for name in self.names]
+        self._stores = {
+            endpoint: FeatureStore(bottleneck_dir, self._identity(endpoint))
+            for endpoint in (*self._pooled, *self._maps.values())
+        }
+
+    def _identity(self, endpoint: Endpoint) -> dict[str, object]:
+        identity: dict[str, object] = {
+            "network": self.network.name,
+            "weights": self.network.fingerprint,
+            "endpoint": endpoint.name,
+            "preprocessing": f"{jpeg.PREPROCESSING} {self.network.size}",
+        }
+        if endpoint.whole:
+            identity["pooling"] = "none"
+        if self._augmentation:
+            identity["augmentation"] = self._augmentation.describe()
+            identity["seed"] = self._seed
+        return identity
 
     def missing(self, photos: pd.DataFrame) -> pd.DataFrame:
-        """The usable photos that are not in every store, one for each different content."""
+        """The usable photos that are not in every store, one for each different content.
+
+        Raises GraphnetsError for copies without an augmentation, and the other way round.
+        """
+        if self._augmentation and "copy" not in photos:
+            raise GraphnetsError(
+                "got photos without copies for an augmentation; wanted those of with_copies"
+            )
+        if not self._augmentation and "copy" in photos:
+            raise GraphnetsError(
+                "got copies of photos and no augmentation that is on; wanted one, or the photos"
+            )
         usable = photos[photos.problem == ""].drop_duplicates("key")
         stored = np.ones(len(usable), bool)
-        for store in self._stores:
+        for store in self._stores.values():
             stored &= store.has(list(usable.key))
         return usable[~stored]
 
     def add(self, photos: pd.DataFrame, progress: Progress = no_progress) -> pd.DataFrame:
         """Put what is missing into the stores; rows are safe on disk batch by batch.
 
-        Returns `photos` with the reason in `problem` for each that could not be read.
+        Returns `photos` with the reason in `problem` for each that could not be read, and for all
+        its copies.
         """
         missing = self.missing(photos)
         problems: dict[str, str] = {}
@@ -97,31 +156,105 @@ class Bottlenecks:
             try:
                 self._run(missing, problems, progress)
             finally:
-                for store in self._stores:
+                for store in self._stores.values():
                     store.close()
-        known = zip(photos.problem, photos.key, strict=True)
+        known = zip(photos.problem, _sources(photos), strict=True)
         return photos.assign(problem=[problem or problems.get(key, "") for problem, key in known])
 
     def _run(self, photos: pd.DataFrame, problems: dict[str, str], progress: Progress) -> None:
+        keys = list(photos.key)
+        stores = {e: store for e, store in self._stores.items() if not store.has(keys).all()}
         with tf.Graph().as_default(), tf.Session() as session:
-            read = photo_reader(session, self.network.size)
+            read = self._reader(session)
             resized = tf.placeholder(tf.float32, [None, *self.network.size, 3])
-            features = pooled(self.network, resized, self.names)
+            endpoints = self.network.build(resized, list(dict.fromkeys(e.name for e in stores)))
+            tensors = [features(e.name, endpoints[e.name], e.whole) for e in stores]
             session.run(tf.global_variables_initializer())
-            results = ahead(zip(photos.key, photos.path, strict=True), lambda photo: read(photo[1]))
-            bar = progress(results, total=len(photos), desc="features", unit="photos")
-            readable = _readable(bar, problems)
+            items = _by_source(photos)
+            in_hand = 2 * BATCH // max(len(item.keys) for item in items)
+            pictures = _pictures(ahead(items, read, max(2, in_hand)), problems)
+            bar = progress(pictures, total=len(photos), desc="features", unit="photos")
+            readable = ((key, picture) for key, picture in bar if picture is not None)
             while batch := list(islice(readable, BATCH)):
-                keys = [key for key, _ in batch]
-                rows = session.run(features, {resized: np.concatenate([x for _, x in batch])})
-                for store, row in zip(self._stores, rows, strict=True):
-                    new = ~store.has(keys)  # another run or endpoint list may have been here
-                    if new.any():
-                        store.append([k for k, n in zip(keys, new, strict=True) if n], row[new])
+                rows = session.run(tensors, {resized: np.stack([x for _, x in batch])})
+                _store(stores.values(), [key for key, _ in batch], rows)
+
+    def _reader(self, session: tf.Session) -> Callable[[Item], np.ndarray]:
+        """A function from a photo to its pictures, float32 (k, *size, 3), see `photo_reader`."""
+        if self._augmentation:
+            return variant_reader(session, self.network.size, self._augmentation, self._seed)
+        read = photo_reader(session, self.network.size)
+        return lambda item: read(item.path)
 
     def read(self, photos: pd.DataFrame) -> np.ndarray:
         """The features of photos that were added: float32 (n, features), endpoints side by side."""
-        return np.concatenate([store.read(list(photos.key)) for store in self._stores], axis=1)
+        return np.concatenate([np.empty((len(photos), 0), np.float32), *self.each(photos)], axis=1)
+
+    def each(self, photos: pd.DataFrame) -> list[np.ndarray]:
+        """The features of photos that were added, endpoint by endpoint: float32 (n, features)."""
+        return [self._stores[endpoint].read(list(photos.key)) for endpoint in self._pooled]
+
+    def rows(self, name: str, photos: pd.DataFrame) -> Rows:
+        """The values of one of `maps` for photos that were added: (n, height, width, channels).
+
+        They are fetched in parts, `rows[indices]`, from memory if they fit, else from the disk.
+        Raises GraphnetsError for a name that is not in `maps`.
+        """
+        endpoint = self._maps.get(name.removesuffix(":0"))
+        if endpoint is None:
+            raise GraphnetsError(
+                f"no map {name!r} among those stored whole, {', '.join(self.maps) or 'none'}; name "
+                "it in `maps`"
+            )
+        return self._stores[endpoint].rows(list(photos.key))
+
+
+class Item(NamedTuple):
+    """A photo to read once: its own key, and the keys and numbers of its copies (plain: 0)."""
+
+    path: str
+    source: str
+    keys: list[str]
+    copies: list[int]
+
+
+def _sources(photos: pd.DataFrame) -> pd.Series:
+    return photos.source if "source" in photos else photos.key
+
+
+def _by_source(photos: pd.DataFrame) -> list[Item]:
+    items: dict[str, Item] = {}
+    copies = photos["copy"] if "copy" in photos else [0] * len(photos)
+    for path, source, key, copy in zip(
+        photos.path, _sources(photos), photos.key, copies, strict=True
+    ):
+        item = items.setdefault(source, Item(path, source, [], []))
+        item.keys.append(key)
+        item.copies.append(int(copy))
+    return list(items.values())
+
+
+def _pictures(
+    results: Iterable, problems: dict[str, str]
+) -> Iterator[tuple[str, np.ndarray | None]]:
+    """(key, picture) of each copy of each photo, in order; None if the photo cannot be read.
+
+    The reason goes into problems, by the photo's own key.
+    """
+    for item, result in results:
+        try:
+            pictures = result()
+        except PhotoError as error:
+            problems[item.source] = str(error)
+            pictures = [None] * len(item.keys)
+        yield from zip(item.keys, pictures, strict=True)
+
+
+def _store(stores: Iterable[FeatureStore], keys: list[str], rows: Iterable[np.ndarray]) -> None:
+    for store, row in zip(stores, rows, strict=True):
+        new = ~store.has(keys)  # another run or endpoint list may have been here
+        if new.any():
+            store.append([k for k, n in zip(keys, new, strict=True) if n], row[new])
 
 
 def photo_reader(session: tf.Session, size: tuple[int, int]) -> Callable[[str], np.ndarray]:
@@ -131,37 +264,50 @@ def photo_reader(session: tf.Session, size: tuple[int, int]) -> Callable[[str], 
     """
     contents = tf.placeholder(tf.string, [])
     resized = jpeg.resize(jpeg.decode(contents), size)
+    return lambda path: _decoded(session, resized, contents, path)
 
-    def read(path: str) -> np.ndarray:
-        data = images.contents(path)
-        try:
-            return session.run(resized, {contents: data})
-        except tf.errors.InvalidArgumentError:
-            raise PhotoError("damaged or cut off") from None
+
+def variant_reader(
+    session: tf.Session, size: tuple[int, int], augmentation: Augmentation, seed: int
+) -> Callable[[Item], np.ndarray]:
+    """A function from a photo to its variants, float32 (len(copies), *size, 3).
+
+    It may be called from several threads, and raises PhotoError if the file cannot be read.
+    """
+    contents = tf.placeholder(tf.string, [])
+    image = jpeg.decode(contents)
+    photo = tf.placeholder(tf.uint8, [None, None, 3])
+    transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
+    variant = augment.apply(photo, transform, brightness, size)
+
+    def read(item: Item) -> np.ndarray:
+        pixels = _decoded(session, image, contents, item.path)  # once for all its variants
+        drawn = [augment.draw(augmentation, size, seed, item.source, copy) for copy in item.copies]
+        feeds = [{photo: pixels, transform: d.transform, brightness: d.brightness} for d in drawn]
+        return np.concatenate([session.run(variant, feed) for feed in feeds])
 
     return read
 
 
-def _readable(results: Iterable, problems: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
-    """(key, input) of each photo that can be read, in order; the others' reasons by key."""
-    for (key, _), result in results:
-        try:
-            yield key, result()
-        except PhotoError as error:
-            problems[key] = str(error)
+def _decoded(session: tf.Session, image: tf.Tensor, contents: tf.Tensor, path: str) -> np.ndarray:
+    data = images.contents(path)
+    try:
+        return session.run(image, {contents: data})
+    except tf.errors.InvalidArgumentError:
+        raise PhotoError("damaged or cut off") from None
 
 
-def ahead(items: Iterable, work: Callable) -> Iterator[tuple]:
+def ahead(items: Iterable, work: Callable, in_hand: int = 2 * BATCH) -> Iterator[tuple]:
     """(item, function that returns or raises the result) in order, threads working ahead.
 
-    At most two batches are in hand at a time, so that memory does not grow with the photos.
+    At most `in_hand` items are waiting at a time, so that memory does not grow with the photos.
     """
     with ThreadPoolExecutor() as pool:
         waiting: deque[tuple[object, Future]] = deque()
         try:
             for item in items:
                 waiting.append((item, pool.submit(work, item)))
-                if len(waiting) >= 2 * BATCH:
+                if len(waiting) >= in_hand:
                     done, future = waiting.popleft()
                     yield done, future.result
             while waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -84,7 +85,7 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
     for node in graph.node:
         if node.op == "Concat":  # the axis comes first here, last in ConcatV2
             node.op = "ConcatV2"
-            axis, *parts = _data_inputs(node)
+            axis, *parts = data_inputs(node)
             node.input[:] = [*parts, axis]
             node.attr["Tidx"].type = tf.int32.as_datatype_enum
     graph.versions.Clear()
@@ -109,22 +110,22 @@ def _drop_checks(graph: tf.GraphDef) -> None:
 
 def _fold_batch_norms(graph: tf.GraphDef) -> None:
     nodes = {node.name: node for node in graph.node}
-    uses = Counter(_node_name(i) for node in graph.node for i in node.input)
+    uses = Counter(node_name(i) for node in graph.node for i in node.input)
     added = []
     for node in graph.node:
         if node.op != "BatchNormWithGlobalNormalization":
             continue
-        x, *constants = _data_inputs(node)
-        mean, variance, beta, gamma = (_constant(nodes, name) for name in constants)
+        x, *constants = data_inputs(node)
+        mean, variance, beta, gamma = (constant(nodes, name) for name in constants)
         scale = 1 / np.sqrt(variance.astype(np.float64) + node.attr["variance_epsilon"].f)
         if node.attr["scale_after_normalization"].b:
             scale = scale * gamma
         bias = beta - mean * scale
-        producer = nodes[_node_name(x)]
-        weights = nodes.get(_node_name(producer.input[1])) if producer.op == "Conv2D" else None
+        producer = nodes[node_name(x)]
+        weights = nodes.get(node_name(producer.input[1])) if producer.op == "Conv2D" else None
         # Folding changes the convolution's own output, so nobody else may be reading it.
         if weights is not None and uses[producer.name] == uses[weights.name] == 1:
-            folded = _constant(nodes, weights.name) * scale
+            folded = constant(nodes, weights.name) * scale
             weights.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(folded, tf.float32))
         else:
             added.append(_const_node(f"{node.name}/folded_scale", np.float32(scale)))
@@ -143,7 +144,7 @@ def _fold_batch_norms(graph: tf.GraphDef) -> None:
 
 
 def _drop_unused_constants(graph: tf.GraphDef, parents: set[str]) -> None:
-    used = {_node_name(i) for node in graph.node for i in node.input}
+    used = {node_name(i) for node in graph.node for i in node.input}
     kept = [
         node
         for node in graph.node
@@ -156,8 +157,8 @@ def _free_batch_dimension(graph: tf.GraphDef) -> None:
     nodes = {node.name: node for node in graph.node}
     added = []
     for node in graph.node:
-        if node.op == "ExpandDims" and nodes[_node_name(node.input[1])].op == "Const":
-            if _constant(nodes, node.input[1]) == 0:  # a batch of one; feeding more must be allowed
+        if node.op == "ExpandDims" and nodes[node_name(node.input[1])].op == "Const":
+            if constant(nodes, node.input[1]) == 0:  # a batch of one; feeding more must be allowed
                 one = tf.NodeDef()
                 one.CopyFrom(node)
                 one.name = f"{node.name}/one"
@@ -166,8 +167,8 @@ def _free_batch_dimension(graph: tf.GraphDef) -> None:
                 node.input.append(one.name)
                 node.attr["dtype"].type = one.attr["T"].type
                 node.attr["shape"].shape.unknown_rank = True
-        if node.op == "Reshape" and nodes[_node_name(node.input[1])].op == "Const":
-            shape = _constant(nodes, node.input[1])
+        if node.op == "Reshape" and nodes[node_name(node.input[1])].op == "Const":
+            shape = constant(nodes, node.input[1])
             if shape.size > 1 and shape[0] == 1 and (shape[1:] > 0).all():
                 shape = np.concatenate([[-1], shape[1:]]).astype(shape.dtype)
                 # Others may be reading the old one.
@@ -182,16 +183,19 @@ def _replace_nodes(graph: tf.GraphDef, nodes: list) -> None:
     graph.node.extend(kept.node)
 
 
-def _data_inputs(node: tf.NodeDef) -> list[str]:
+def data_inputs(node: tf.NodeDef) -> list[str]:
+    """The names of the tensors that a node takes, without control inputs."""
     return [name for name in node.input if name[0] != "^"]
 
 
-def _node_name(tensor_name: str) -> str:
+def node_name(tensor_name: str) -> str:
+    """ "conv:0", "^conv" or "conv" -> "conv"."""
     return tensor_name.lstrip("^").partition(":")[0]
 
 
-def _constant(nodes: dict, name: str) -> np.ndarray:
-    node = nodes[_node_name(name)]
+def constant(nodes: Mapping[str, tf.NodeDef], name: str) -> np.ndarray:
+    """The value of a Const among {name: node}. Raises GraphnetsError if it is another op."""
+    node = nodes[node_name(name)]
     if node.op != "Const":
         raise GraphnetsError(
             f"{node.name} is a {node.op}, wanted a Const: freeze the graph's variables first"

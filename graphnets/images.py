@@ -132,7 +132,10 @@ def check_classes(photos: pd.DataFrame) -> None:
 
 
 def split(
-    photos: pd.DataFrame, testing_percentage: float = 10, validation_percentage: float = 10
+    photos: pd.DataFrame,
+    testing_percentage: float = 10,
+    validation_percentage: float = 10,
+    split_seed: int = 0,
 ) -> pd.DataFrame:
     """Add the column `split`: "training", "validation" or "testing"; "" for what is left out.
 
@@ -140,6 +143,7 @@ def split(
     (which hashes the full path): it stays when the folder moves or when photos are added.
     Photos whose names agree up to `_nohash_` stay together. Only where the hash leaves a class
     with nothing in a split whose percentage is above 0 do its nearest photos by hash go there.
+    Another split_seed than 0 salts the hash: another split, as lasting as the first.
 
     Raises GraphnetsError if the percentages leave nothing to train on.
     """
@@ -151,7 +155,7 @@ def split(
         )
     photos = photos.assign(split="")
     for label, group in photos[photos.problem == ""].groupby("label"):
-        percent = group.path.map(_hash_percentage)
+        percent = group.path.map(lambda path: _hash_percentage(path, split_seed))
         distinct = np.unique(percent)
         if len(distinct) < FEWEST_PHOTOS:
             raise GraphnetsError(
@@ -163,9 +167,9 @@ def split(
     return photos
 
 
-def _hash_percentage(path: str) -> float:
-    name = "/".join(path.split(os.sep)[-2:])
-    digest = hashlib.sha1(os.fsencode(re.sub(r"_nohash_.*$", "", name))).hexdigest()
+def _hash_percentage(path: str, seed: int) -> float:
+    name = re.sub(r"_nohash_.*$", "", "/".join(path.split(os.sep)[-2:]))
+    digest = hashlib.sha1(os.fsencode(f"{seed} {name}" if seed else name)).hexdigest()
     return int(digest, 16) % (HASH_BUCKETS + 1) * (100.0 / HASH_BUCKETS)
 
 

@@ -7,17 +7,20 @@ of its 94 convolutions are those of the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets import frozen
+from graphnets import frozen, unfreeze
+from graphnets.declared import without
 from graphnets.errors import GraphnetsError
-from graphnets.network import Endpoints, LayerInfo, Network, float_images
+from graphnets.network import Cut, Endpoints, LayerInfo, Network, Trainable, float_images, unknown
 from graphnets.weights import default_file
 
 RESIZED = "ResizeBilinear"  # float32 (n, 299, 299, 3), RGB, 0 to 255
 BOTTLENECK = "pool_3/_reshape:0"
+HEAD = "softmax"
 KINDS = {
     "Relu": "conv",
     "MaxPool": "max_pool",
@@ -104,26 +107,134 @@ def inception_endpoints(
 
 def network(graph_def: tf.GraphDef, fingerprint: str) -> Network:
     """Inception v3 from what `inception_graph_def` returned."""
-    size = _size(graph_def)
+    return InceptionNetwork(graph_def, fingerprint)
 
-    def build(images: tf.Tensor, wanted: Sequence[str]) -> Endpoints:
-        names = [name if ":" in name else f"{name}:0" for name in wanted]
-        known = {node.name for node in graph_def.node}
-        for name in names:
-            if name.rpartition(":")[0] not in known or not name.endswith(":0"):
-                layers_ = ", ".join(layer.name for layer in layers() if layer.kind != "conv")
+
+class InceptionNetwork(Network):
+    """The frozen Inception v3, whose layers can be un-frozen by name.
+
+    A layer that trains has its weights and its bias, into which batch norm is folded.
+    """
+
+    def __init__(self, graph_def: tf.GraphDef, fingerprint: str) -> None:
+        self.name, self.size = "inception_v3", _size(graph_def)
+        self.default_endpoint, self.fingerprint = BOTTLENECK, fingerprint
+        self._graph_def = graph_def
+        self._nodes = unfreeze.by_name(graph_def)
+        kinds = {name: _kind(name, node.op) for name, node in self._nodes.items()}
+        self._kinds = {name: kind for name, kind in kinds.items() if kind}
+        self._parameters = {
+            name: _parameters(self._nodes, name) if kind in ("conv", "fc") else []
+            for name, kind in self._kinds.items()
+        }
+
+    def build(
+        self, x: tf.Tensor, names: Sequence[str], after: str = "", trainable: Sequence[str] = ()
+    ) -> Endpoints:
+        """See `Network.build`; the scope is "Inception", "Inception_1" ...
+
+        As a whole and frozen, the network keeps the file's names, `mixed_7/join:0`, where the
+        default graph does not have them yet.
+        """
+        entry = self._checked(after or RESIZED)
+        wanted = [self._checked(name) for name in names]
+        if after and RESIZED in unfreeze.needed(self._nodes, wanted, {entry}):
+            raise GraphnetsError(
+                f"{', '.join(names)} cannot be computed from {after} alone; name endpoints all "
+                "whose paths lead through it, or an earlier one to begin behind"
+            )
+        parameters: list[str] = []
+        for layer in trainable:
+            if not self._parameters.get(layer):
+                raise unknown("layer to train", layer, self._learning())
+            parameters += self._parameters[layer]
+        scope = "Inception" if after or parameters else ""
+        tensors = unfreeze.import_unfrozen(self._graph_def, parameters, {entry: x}, wanted, scope)
+        return Endpoints(zip(names, tensors, strict=True))
+
+    def layers(self) -> list[LayerInfo]:
+        """See `Network.layers`."""
+        with tf.Graph().as_default():
+            endpoints = self.build(
+                tf.placeholder(tf.float32, [None, *self.size, 3]), [*self._kinds]
+            )
+        return [
+            LayerInfo(
+                name,
+                kind,
+                tuple(endpoints[name].shape.as_list()),
+                tuple(self.parameter(parameter).shape for parameter in self._parameters[name]),
+            )
+            for name, kind in self._kinds.items()
+        ]
+
+    def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
+        """See `Network.cut`; layers are also chosen by what they lie under, and by shell patterns.
+
+        "mixed_10" is for all layers under it, "mixed_9:" for those and all behind the first of
+        them, in the order of `layers`, "mixed_?/tower*" for those that it matches.
+        """
+        ends = {name: frozen.node_name(self._checked(name)) for name in names}
+        chosen = self._chosen(unfreeze.needed(self._nodes, ends.values()), trainable)
+        if not chosen:
+            order = list(self._nodes)
+            return Cut(max(ends.values(), key=order.index, default=""), [], [])
+        parameters = [parameter for layer in chosen for parameter in self._parameters[layer]]
+        trained = unfreeze.dependents(self._nodes, parameters)
+        behind = [name for name, end in ends.items() if end in trained]
+        before = ""
+        for name in self._kinds:
+            if name not in trained and RESIZED not in unfreeze.needed(
+                self._nodes, [ends[name] for name in behind], {f"{name}:0"}
+            ):
+                before = name  # the layers for which this holds follow on each other
+        return Cut(before, chosen, behind)
+
+    def parameter(self, name: str) -> np.ndarray:
+        """See `Network.parameter`; a parameter is a Const of the graph."""
+        return frozen.constant(self._nodes, name)
+
+    def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
+        """See `Network.tuned`."""
+        graph_def = unfreeze.with_values(self._graph_def, values)
+        return InceptionNetwork(graph_def, f"{self.fingerprint}, fine-tuned")
+
+    def _checked(self, name: str) -> str:
+        """The name of a tensor, with its ":0"."""
+        tensor = unfreeze.full_name(name)
+        node = frozen.node_name(tensor)
+        if node not in self._nodes or tensor != f"{node}:0":
+            layers = ", ".join(layer for layer, kind in self._kinds.items() if kind != "conv")
+            raise GraphnetsError(
+                f"no endpoint {tensor!r}; wanted a tensor of the graph, such as {layers}"
+            )
+        return tensor
+
+    def _learning(self) -> list[str]:
+        return [name for name, parameters in self._parameters.items() if parameters]
+
+    def _chosen(self, needed: set[str], trainable: Trainable) -> list[str]:
+        """The layers to train among the nodes needed, in their order."""
+        built = [name for name in self._learning() if name in needed]
+        trainable = without(HEAD, trainable)
+        if isinstance(trainable, bool) or list(trainable) == ["all"]:
+            return built if trainable else []
+        names = list(self._kinds)
+        chosen: set[str] = set()
+        for pattern in filter(None, trainable):
+            first = pattern.removesuffix(":")
+            found = [name for name in names if unfreeze.matches(name, first)]
+            if not found:
+                raise unknown("layer", first, names)
+            if pattern.endswith(":"):
+                found = names[names.index(found[0]) :]
+            if not set(found) & set(built):
                 raise GraphnetsError(
-                    f"no endpoint {name!r}; wanted a tensor of the graph, such as {layers_}"
+                    f"the layer {pattern!r} cannot train: it has no parameters, or no endpoint "
+                    f"asked for depends on it; wanted among {', '.join(built) or 'none'}"
                 )
-        tensors = tf.import_graph_def(
-            graph_def, input_map={f"{RESIZED}:0": images}, return_elements=names, name=""
-        )
-        return Endpoints(zip(wanted, tensors, strict=True))
-
-    def layers() -> list[LayerInfo]:
-        return _layers(graph_def, size)
-
-    return Network("inception_v3", size, BOTTLENECK, fingerprint, build, layers)
+            chosen.update(found)
+        return [name for name in built if name in chosen]
 
 
 def _size(graph_def: tf.GraphDef) -> tuple[int, int]:
@@ -138,27 +249,15 @@ def _kind(name: str, op: str) -> str | None:
     return None if name.endswith("/batchnorm") else KINDS.get(op)
 
 
-def _layers(graph_def: tf.GraphDef, size: tuple[int, int]) -> list[LayerInfo]:
-    with tf.Graph().as_default() as graph:
-        images = tf.placeholder(tf.float32, [None, *size, 3])
-        tf.import_graph_def(graph_def, input_map={f"{RESIZED}:0": images}, name="")
-        found = []
-        for node in graph_def.node:
-            op = graph.get_operation_by_name(node.name)
-            kind = _kind(op.name, op.type)
-            if kind is not None:
-                own = _parameter_shapes(op) if kind in ("conv", "fc") else ()
-                found.append(LayerInfo(op.name, kind, tuple(op.outputs[0].shape.as_list()), own))
-    return found
-
-
-def _parameter_shapes(op: tf.Operation) -> tuple[tuple[int, ...], ...]:
-    """The weights and biases of the convolution or product that `op` is the end of."""
-    shapes: list[tuple[int, ...]] = []
-    while op.inputs:
-        if op.type in ("Conv2D", "MatMul", "BiasAdd", "Add"):
-            shapes.insert(0, tuple(op.inputs[1].shape.as_list()))
-        if op.type in ("Conv2D", "MatMul"):
-            return tuple(shapes)
-        op = op.inputs[0].op
-    return ()
+def _parameters(nodes: unfreeze.Nodes, name: str) -> list[str]:
+    """The Consts of the convolution or product that a node is the end of: weights, bias."""
+    found: list[str] = []
+    node = nodes[name]
+    while inputs := frozen.data_inputs(node):
+        if node.op in ("Conv2D", "MatMul", "BiasAdd", "Add"):
+            const = unfreeze.const_behind(nodes, inputs[1])
+            found[:0] = [const.name] if const is not None else []
+        if node.op in ("Conv2D", "MatMul"):
+            return found
+        node = nodes[frozen.node_name(inputs[0])]
+    return []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -46,21 +46,62 @@ class LayerInfo(NamedTuple):
         return sum(math.prod(shape) for shape in self.parameter_shapes)
 
 
-@dataclass(frozen=True)
-class Network:
+class Cut(NamedTuple):
+    """Where a network is cut so that all that trains lies behind.
+
+    after: the deepest endpoint before every layer that trains ("": they begin at the photos).
+    layers: the layers that train, first to last. behind: the endpoints asked for that depend on
+    them; the others are as frozen as `after`.
+    """
+
+    after: str
+    layers: list[str]
+    behind: list[str]
+
+
+class Network(ABC):
     """A pretrained network, as the feature store, the exporter and the commands see it.
 
-    build(images, names) adds the network to the default graph and returns at least the named
-    endpoints; images is float32 (n, height, width, 3), RGB, 0 to 255, of `size`: whatever
-    the network wants instead (channel order, mean, range) happens inside.
+    size is the height and width of the pictures it takes; fingerprint tells its weights from all
+    others; default_endpoint may name several endpoints, with commas between.
     """
 
     name: str
     size: tuple[int, int]
     default_endpoint: str
-    fingerprint: str  # tells these weights from all others
-    build: Callable[[tf.Tensor, Sequence[str]], Endpoints]
-    layers: Callable[[], list[LayerInfo]]
+    fingerprint: str
+
+    @abstractmethod
+    def build(
+        self, x: tf.Tensor, names: Sequence[str], after: str = "", trainable: Sequence[str] = ()
+    ) -> Endpoints:
+        """Add the network to the default graph and return at least the named endpoints.
+
+        x: float32 (n, height, width, 3), RGB, 0 to 255, of `size`: whatever the network wants
+        instead (channel order, mean, range) happens inside. With `after`, x is the value of that
+        endpoint, and only what lies behind is built. The parameters of the layers `trainable`
+        (those of a Cut) are trainable variables, named SCOPE/parameter.
+        """
+
+    @abstractmethod
+    def layers(self) -> list[LayerInfo]:
+        """All layers, first to last."""
+
+    @abstractmethod
+    def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
+        """Where to cut for training the chosen layers and a head on the endpoints `names`.
+
+        trainable: as for `layers_to_train`; the network's own last layer (fc8, softmax) stands for
+        the head, which always trains. Raises GraphnetsError for a layer that cannot train.
+        """
+
+    @abstractmethod
+    def parameter(self, name: str) -> np.ndarray:
+        """The value of a parameter, as `build` names its variable, in the weight file."""
+
+    @abstractmethod
+    def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
+        """The network with other values for some of its parameters, {parameter: array}."""
 
 
 def float_images(title: str, images: tf.Tensor) -> tf.Tensor:
@@ -120,9 +161,12 @@ def layers_to_train(rows: Rows, trainable: Trainable, until: str = "") -> list[s
 
 
 def stack(
-    rows: Rows, x: tf.Tensor, weights: Weights, trainable: Trainable = False, until: str = ""
-) -> Endpoints:
+    rows: Rows, x: tf.Tensor, weights: Weights, trainable: Trainable = False, until: str = "",
+    after: str = "",
+) -> Endpoints:  # fmt: skip
     """Build the layers of `rows` on `x`, the last one being `until` ("": all).
+
+    With `after`, x is that layer's output and the first layer built is the one behind it.
 
     weights: {layer: (W, b)}, float32. trainable: the layers whose variables go into
     TRAINABLE_VARIABLES (see `layers_to_train`). A layer's variables are `layer/W` and `layer/b`;
@@ -133,7 +177,7 @@ def stack(
     """
     chosen = layers_to_train(rows, trainable, until)
     known = [name for name, layer in rows if layer.learns]
-    rows = rows_until(rows, until)
+    rows = rows_until(rows, until)[len(rows_until(rows, after)) if after else 0 :]
     shapes = {i.name: i.parameter_shapes for i in declared_layers(rows, x.shape)}
     biases = checked({name: pair for name, pair in shapes.items() if pair}, known, weights)
     endpoints = Endpoints()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -19,20 +20,35 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets import export
+from graphnets.augment import PHOTO, Augmentation
+from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
 from graphnets.evaluate import evaluate
-from graphnets.features import Bottlenecks
+from graphnets.features import endpoint_names
 from graphnets.files import write_whole
-from graphnets.images import Progress, check_classes, no_progress, scan, shown, split
-from graphnets.network import Network
-from graphnets.train import Examples, Head, TrainingOptions, sample, train_head
+from graphnets.heads import Head
+from graphnets.images import Progress, no_progress, scan, shown, split
+from graphnets.network import Cut, Network
+from graphnets.options import TrainingOptions
+from graphnets.stock import Stock
+from graphnets.summaries import Summaries
+from graphnets.train import Examples, sample
+from graphnets.tune import Tuned, audit, features_behind, train
 
+COPIES = 8  # variants of a training photo, where none is said
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
 
 @dataclass(frozen=True)
 class RetrainOptions:
-    """What `retrain` reads, splits and writes; the names and defaults are retrain.py's."""
+    """What `retrain` reads, splits, trains and writes; names and defaults of retrain.py, and more.
+
+    trainable: the layers that train with the head ("fc7", "conv5:", "all"; "": none).
+    augmentation: how variants of the training photos are drawn; augmented_copies: how many of
+    each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation, PHOTO).
+    split_seed: another split. checkpoint_every: steps between checkpoints (0: none, but for the one
+    on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
+    """
 
     endpoint: str | None = None  # None: the network's default
     output_dir: str | os.PathLike[str] = TEMPORARY
@@ -44,8 +60,25 @@ class RetrainOptions:
     final_tensor_name: str = export.OUTPUT
     testing_percentage: float = 10
     validation_percentage: float = 10
+    split_seed: int = 0
     test_batch_size: int = -1
+    trainable: str = ""
+    augmentation: Augmentation = Augmentation()
+    augmented_copies: int | None = None
+    checkpoint_every: int = 0
+    checkpoint_dir: str | os.PathLike[str] | None = None
+    max_to_keep: int = 5
+    resume: bool = False
     training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __post_init__(self) -> None:
+        for name in ("augmented_copies", "checkpoint_every"):
+            if (getattr(self, name) or 0) < 0:
+                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 0 or more")
+        if self.augmented_copies == 0 and self.augmentation.active:
+            raise GraphnetsError(
+                "augmented_copies is 0, and an augmentation is on; wanted 1 or more"
+            )
 
     @property
     def graph_path(self) -> Path:
@@ -57,18 +90,41 @@ class RetrainOptions:
         """Where the labels are written."""
         return Path(self.output_labels or Path(self.output_dir) / "output_labels.txt")
 
+    @property
+    def splitting(self) -> dict:
+        """The arguments of `images.split`."""
+        return {
+            "testing_percentage": self.testing_percentage,
+            "validation_percentage": self.validation_percentage,
+            "split_seed": self.split_seed,
+        }
+
+    @property
+    def copies(self) -> int:
+        """How many variants of each training photo are drawn."""
+        if self.augmented_copies is None:
+            return COPIES if self.augmentation.active else 0
+        return self.augmented_copies
+
+    @property
+    def drawn(self) -> Augmentation:
+        """How variants are drawn."""
+        return PHOTO if self.copies and not self.augmentation.active else self.augmentation
+
 
 @dataclass(frozen=True)
 class Result:
-    """What `retrain` found: metrics.json's content, the photos with their splits, the head.
+    """What `retrain` found: metrics.json's content, the photos with their splits, head, network.
 
     photos has, besides the columns of `images.scan` and `images.split`, `predicted`: the label
-    that the classifier gives to a photo of the testing split, "" for the others.
+    that the classifier gives to a photo of the testing split, "" for the others. network has the
+    layers that were trained.
     """
 
     metrics: dict
     photos: pd.DataFrame
     head: Head
+    network: Network
 
 
 def retrain(
@@ -83,67 +139,96 @@ def retrain(
     Writes output_graph.pb, output_labels.txt, metrics.json and photos.csv; features already in
     the store are not computed again. `say` is told what is being done, a line at a time.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
-    are run wherever that can be known.
+    are run wherever that can be known; Stopped where SIGTERM ended it.
     """
     options = options or RetrainOptions()
     seconds = _Seconds()
     _check_outputs(options)
+    names = endpoint_names(network, options.endpoint)
+    cut = network.cut(names, options.trainable)
     with seconds("photos"):
-        photos = split(scan(image_dir, progress), **_percentages(options))
+        photos = split(scan(image_dir, progress), **options.splitting)
         say(f"{len(photos)} files in {photos.label.nunique()} classes")
     with seconds("features"):
-        bottlenecks = Bottlenecks(network, options.endpoint, options.bottleneck_dir)
-        new = len(bottlenecks.missing(photos))
-        say(f"{new} photos to run through {network.name} to {','.join(bottlenecks.names)}")
-        photos = bottlenecks.add(photos, progress)
-        check_classes(photos)
-        photos = split(photos, **_percentages(options))
+        stock = Stock(network, names, cut, options)
+        photos = stock.add(photos, progress, say)
         labels = sorted(photos.label.unique())
         training, validation, testing = (
-            _examples(photos, name, labels, bottlenecks)
-            for name in ("training", "validation", "testing")
+            stock.stored(photos, name, labels) for name in ("training", "validation", "testing")
         )
     say(
         f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
         f"{len(testing.labels)} for testing"
     )
-    with seconds("training"):
-        head = train_head(
-            training, validation, len(labels), options.training, options.summaries_dir, progress
-        )
+    with seconds("training"), Summaries(options.summaries_dir) as log:
+        tuned = train(
+            network, cut, names, (training, validation), len(labels), options.training, log,
+            _checkpoints(network, names, photos, options), progress,
+        )  # fmt: skip
     with seconds("evaluation"):
-        photos = _with_predictions(photos, head, testing, labels)
+        flatten = tuned.head.flatten
+        features = features_behind(tuned.network, cut, names, testing, flatten)
+        examples = Examples(features, testing.labels)
+        photos = _with_predictions(photos, tuned.head, examples, labels)
         random = np.random.default_rng(options.training.seed)
-        tested = sample(testing, options.test_batch_size, random)
-        figures = evaluate(tested.labels, predicted_labels(head, tested), labels)
+        tested = sample(examples, options.test_batch_size, random)
+        figures = evaluate(tested.labels, predicted_labels(tuned.head, tested), labels)
     with seconds("export"):
-        _write_classifier(network, bottlenecks.names, head, labels, options)
+        graph_def = _write_classifier(tuned.network, names, tuned.head, labels, options)
     metrics = {
         **figures,
         "train_count": len(training.labels),
         "validation_count": len(validation.labels),
-        "best_step": head.step,
+        "best_step": tuned.head.step,
         "labels": labels,
         "left_out": _left_out(photos),
         "copies_across_splits": copies_across_splits(photos),
-        **_provenance(network, bottlenecks.names, options),
-        "seconds": seconds.measured,
+        "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
+        **_provenance(network, names, options),
+        "seconds": {**seconds.measured, "training_step": 1 / tuned.steps_per_second},
     }
     output_dir = Path(options.output_dir)
     write_whole(output_dir / "photos.csv", _csv(photos))
     write_whole(output_dir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    return Result(metrics, photos, head)
+    return Result(metrics, photos, tuned.head, tuned.network)
+
+
+def _checkpoints(
+    network: Network, names: list[str], photos: pd.DataFrame, options: RetrainOptions
+) -> Checkpoints:
+    """Those of this run: equal in all that decides what it learns."""
+    learns = {
+        "network": [network.name, network.fingerprint, names, options.trainable],
+        "training": vars(options.training),
+        "augmentation": [options.drawn.describe(), options.copies],
+        "photos": photos[["label", "key", "split"]].to_csv(),
+    }
+    digest = hashlib.sha256(json.dumps(learns, sort_keys=True).encode()).hexdigest()
+    folder = options.checkpoint_dir or Path(options.output_dir) / "checkpoints"
+    return Checkpoints(
+        folder, options.checkpoint_every, options.max_to_keep, digest, options.resume
+    )
+
+
+def _fine_tuning(network: Network, cut: Cut, tuned: Tuned, graph_def: tf.GraphDef) -> dict:
+    """What trained, and the freeze audit of the exported graph."""
+    return {
+        "trainable": cut.layers,
+        "stored_at": cut.after if cut.layers else None,
+        "freeze_audit": audit(network, graph_def, tuned.moved),
+    }
 
 
 def _write_classifier(
     network: Network, names: list[str], head: Head, labels: list[str], options: RetrainOptions
-) -> None:
+) -> tf.GraphDef:
     output = options.final_tensor_name
     graph_def = export.classifier_graph_def(network, names, head, output)
     export.write_graph(options.graph_path, graph_def)
     export.write_labels(options.labels_path, labels)
     if options.saved_model_dir:
         export.write_saved_model(options.saved_model_dir, graph_def, output)
+    return graph_def
 
 
 def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:
@@ -160,21 +245,6 @@ def copies_across_splits(photos: pd.DataFrame) -> int:
     """How many photos have the same bytes as one in another split: they flatter the figures."""
     usable = photos[photos.problem == ""]
     return int((usable.groupby("key").split.transform("nunique") > 1).sum())
-
-
-def _percentages(options: RetrainOptions) -> dict[str, float]:
-    return {
-        "testing_percentage": options.testing_percentage,
-        "validation_percentage": options.validation_percentage,
-    }
-
-
-def _examples(
-    photos: pd.DataFrame, name: str, labels: list[str], bottlenecks: Bottlenecks
-) -> Examples:
-    chosen = photos[photos.split == name]
-    positions = {label: number for number, label in enumerate(labels)}
-    return Examples(bottlenecks.read(chosen), chosen.label.map(positions).to_numpy(int))
 
 
 def _with_predictions(
@@ -215,7 +285,10 @@ def _provenance(network: Network, names: list[str], options: RetrainOptions) -> 
         "endpoint": ",".join(names),
         "seeds": {"training": training.seed},
         "options": {
-            **_percentages(options),
+            **options.splitting,
+            "trainable": options.trainable,
+            "augmentation": options.drawn.describe() if options.copies else "",
+            "augmented_copies": options.copies,
             "test_batch_size": options.test_batch_size,
             **{name: value for name, value in vars(training).items() if name != "seed"},
         },

@@ -1,6 +1,7 @@
 """The feature store: rows of float32 on disk, found by the content of the photo they come from.
 
-One folder per (network, weights, endpoint, preprocessing). Each run that adds rows appends to a
+One folder per (network, weights, endpoint, preprocessing). A row is a vector or a map, stored
+flat; store.json has its shape. Each run that adds rows appends to a
 pair of files of its own, `ID.features` (rows) and `ID.keys` (16 bytes a row, written after the
 row): a kill at any moment leaves complete rows, and runs that share a store never wait for each
 other.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import uuid
@@ -25,6 +27,41 @@ from graphnets.files import write_whole
 
 KEY_BYTES = 16
 DTYPE = np.dtype("<f4")
+IN_MEMORY = 2 << 30  # bytes; Rows that are larger stay on disk
+
+
+class Rows:
+    """Chosen rows of a store: `rows[indices]` is float32 (len(indices), *rows.shape[1:]).
+
+    indices: a 1-D array of integers or booleans, or a slice. What fits into IN_MEMORY is read at
+    once, the rest when asked for. What is added to the store later changes nothing here.
+    """
+
+    def __init__(
+        self, files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, shape: Sequence[int]
+    ) -> None:
+        self.shape = (len(row), *shape)
+        self._files, self._file, self._row = files, file, row
+        if math.prod(self.shape) * DTYPE.itemsize <= IN_MEMORY:
+            self._files = [_gather(files, file, row, math.prod(shape))]
+            self._file, self._row = np.zeros(len(self), int), np.arange(len(self))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: slice | np.ndarray | Sequence[int]) -> np.ndarray:
+        file, row, shape = self._file[indices], self._row[indices], self.shape[1:]
+        return _gather(self._files, file, row, math.prod(shape)).reshape(len(row), *shape)
+
+
+def _gather(
+    files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, width: int
+) -> np.ndarray:
+    """float32 (n, width): for each n, the row `row[n]` of files[file[n]]."""
+    rows = np.empty((len(row), width), np.float32)
+    for place, (f, r) in enumerate(zip(file.tolist(), row.tolist(), strict=True)):
+        rows[place] = files[f][r]  # fancy indexing would copy each row twice
+    return rows
 
 
 class FeatureStore:
@@ -54,12 +91,12 @@ class FeatureStore:
 
     def _read_keys(self) -> None:
         """Read the keys; the rows stay on disk, mapped."""
-        self.width = 0
+        self.shape: tuple[int, ...] = (0,)
         self._files: list[np.ndarray] = []
         keys, files, rows = [], [], []
         meta = self.folder / "store.json"
         if meta.exists():
-            self.width = self._width(meta)
+            self.shape = self._shape(meta)
             for path in sorted(self.folder.glob("*.keys")):
                 features = path.with_suffix(".features")
                 # A run that was killed, or is at work, may have written part of a row.
@@ -71,8 +108,8 @@ class FeatureStore:
                     rows.append(np.arange(count))
                     files.append(np.full(count, len(self._files)))
                     keys.append(np.fromfile(path, f"V{KEY_BYTES}", count))
-                    shape = (count, self.width)
-                    self._files.append(np.memmap(features, DTYPE, "r", shape=shape))
+                    mapped = np.memmap(features, DTYPE, "r", shape=(count, self.width))
+                    self._files.append(np.asarray(mapped))  # memmap's own indexing is slow
         self._keys = np.concatenate([np.zeros(0, f"V{KEY_BYTES}"), *keys])
         self._file = np.concatenate([np.zeros(0, int), *files])
         self._row = np.concatenate([np.zeros(0, int), *rows])
@@ -83,17 +120,25 @@ class FeatureStore:
         starts = np.flatnonzero(np.append(self._heads[1:] != self._heads[:-1], True))
         self._ties = int(np.diff(starts, prepend=-1).max(initial=0))  # two runs may store one photo
 
-    def _width(self, meta: Path) -> int:
+    def _shape(self, meta: Path) -> tuple[int, ...]:
         try:
-            width = json.loads(meta.read_text())["width"]
-            if isinstance(width, int) and width > 0:
-                return width
-        except (OSError, ValueError, KeyError, TypeError):
+            description = json.loads(meta.read_text())
+            width = description["width"]
+            shape = description.get("shape", [width])  # stores of before there were maps have none
+            if all(isinstance(n, int) and n > 0 for n in (width, *shape)):
+                if math.prod(shape) == width:
+                    return tuple(shape)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass
         raise GraphnetsError(
             f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
             "computed again"
         )
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has."""
+        return math.prod(self.shape)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -115,21 +160,27 @@ class FeatureStore:
         return self._find(keys) >= 0
 
     def read(self, keys: Sequence[str]) -> np.ndarray:
-        """The rows of the keys: float32 (n, width). Raises KeyError if one is not stored."""
+        """The rows of the keys: float32 (n, *shape). Raises KeyError if one is not stored."""
+        found = self._stored(keys)
+        rows = _gather(self._files, self._file[found], self._row[found], self.width)
+        return rows.reshape(len(rows), *self.shape)
+
+    def rows(self, keys: Sequence[str]) -> Rows:
+        """The rows of the keys, to fetch in parts. Raises KeyError if one is not stored."""
+        found = self._stored(keys)
+        return Rows(self._files, self._file[found], self._row[found], self.shape)
+
+    def _stored(self, keys: Sequence[str]) -> np.ndarray:
         found = self._find(keys)
         if (found < 0).any():
             raise KeyError(list(keys)[int(np.argmax(found < 0))])
-        rows = np.empty((len(keys), self.width), np.float32)
-        for number, features in enumerate(self._files):
-            here = self._file[found] == number
-            rows[here] = features[self._row[found[here]]]
-        return rows
+        return found
 
     def append(self, keys: Sequence[str], rows: np.ndarray) -> None:
-        """Add rows (n, width), float32; they are on disk when this returns."""
+        """Add rows (n, *shape), float32; they are on disk when this returns."""
         try:
             if self._writer is None:
-                self._writer = self._begin(rows.shape[1])
+                self._writer = self._begin(rows.shape[1:])
             for file, data in zip(
                 self._writer,
                 (np.ascontiguousarray(rows, DTYPE).tobytes(), bytes.fromhex("".join(keys))),
@@ -145,9 +196,10 @@ class FeatureStore:
                 "another folder with --bottleneck_dir"
             ) from None
 
-    def _begin(self, width: int) -> tuple[BinaryIO, BinaryIO]:
+    def _begin(self, shape: tuple[int, ...]) -> tuple[BinaryIO, BinaryIO]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        meta = {**self._identity, "width": width, "dtype": DTYPE.str}
+        layout = {"width": math.prod(shape), "shape": shape, "dtype": DTYPE.str}
+        meta = {**self._identity, **layout}
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
         name = self.folder / uuid.uuid4().hex
         return open(name.with_suffix(".features"), "xb"), open(name.with_suffix(".keys"), "xb")

@@ -1,17 +1,24 @@
-"""Training a softmax head on stored features, in a TF1 graph with the loop in sight."""
+"""The training loop: options, batches, optimizers, and the step of the least validation loss."""
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
+from graphnets.heads import Head, TrainableHead, head_shape, standardisation
 from graphnets.images import Progress, no_progress
+from graphnets.options import OPTIMIZERS, TrainingOptions, class_weights
+from graphnets.summaries import Summaries
+
+RUN_BYTES = 32e6  # of what is fed in a run that only evaluates
 
 
 class Examples(NamedTuple):
@@ -21,41 +28,43 @@ class Examples(NamedTuple):
     labels: np.ndarray
 
 
-class Head(NamedTuple):
-    """logits = features @ weights + biases, on features as stored; the step it was taken from."""
+class Data(NamedTuple):
+    """What a model is fed with: for each of its inputs, rows[i][indices]; labels as in Examples.
 
-    weights: np.ndarray  # float32 (features, classes)
-    biases: np.ndarray  # float32 (classes,)
-    step: int
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """float32 (n, features) -> (n, classes), each row sums to 1."""
-        logits = features @ self.weights + self.biases
-        exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exp / exp.sum(axis=1, keepdims=True)
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How the head is trained; the names and defaults are retrain.py's.
-
-    One default differs: validation looks at all its photos (-1) each time, not at 100 drawn
-    anew, so that its figures can be compared from step to step.
+    weights: how much each example counts in the loss, float32 (n,); None: all the same.
     """
 
-    how_many_training_steps: int = 4000
-    learning_rate: float = 0.01
-    train_batch_size: int = 100
-    validation_batch_size: int = -1
-    eval_step_interval: int = 10
-    seed: int = 0
+    rows: Sequence[Any]
+    labels: np.ndarray
+    weights: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
-            if getattr(self, name) < 1:
-                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 1 or more")
-        if not 0 < self.learning_rate < float("inf"):
-            raise GraphnetsError(f"learning_rate is {self.learning_rate}, wanted above 0")
+
+class Model(NamedTuple):
+    """A graph in training: fed through `inputs`, trained in `groups`.
+
+    groups: variables by the layer, the head's first, then from the last layer to the first.
+    step counts the steps taken, int64; dropping, bool, is fed where dropout is to be on.
+    """
+
+    inputs: list[tf.Tensor]
+    logits: tf.Tensor
+    groups: list[list[tf.Variable]]
+    step: tf.Variable
+    dropping: tf.Tensor
+
+
+class Fitted(NamedTuple):
+    """{variable: value}, of those that train: best, at `step`; last, after the last step; initial.
+
+    frozen: of those that do not, after the last step.
+    """
+
+    best: dict[str, np.ndarray]
+    step: int
+    last: dict[str, np.ndarray]
+    initial: dict[str, np.ndarray]
+    frozen: dict[str, np.ndarray]
+    steps_per_second: float
 
 
 def sample(examples: Examples, size: int, random: np.random.Generator) -> Examples:
@@ -66,15 +75,6 @@ def sample(examples: Examples, size: int, random: np.random.Generator) -> Exampl
     return Examples(examples.features[chosen], examples.labels[chosen])
 
 
-def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, 1 / standard deviation) of each column, float32; 0 for a column that is constant."""
-    mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
-    constant = deviation <= 1e-6 * np.abs(mean).max(initial=1e-30)
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
-    return mean.astype(np.float32), scale.astype(np.float32)
-
-
 def train_head(
     training: Examples,
     validation: Examples,
@@ -83,7 +83,7 @@ def train_head(
     summaries_dir: str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
 ) -> Head:
-    """Train a linear softmax classifier on standardised features by gradient descent.
+    """Train a softmax classifier on standardised features.
 
     Of the steps at which validation ran, the one of the least validation cross-entropy is kept
     (the last one where there is no validation split); the standardisation is folded into what
@@ -92,49 +92,221 @@ def train_head(
 
     Raises GraphnetsError if the loss is no longer finite.
     """
-    random = np.random.default_rng(options.seed)
-    validation = sample(validation, options.validation_batch_size, random)
-    mean, scale = standardisation(training.features)
-    width = training.features.shape[1]
-
-    with tf.Graph().as_default(), tf.Session() as session:
-        bottleneck = tf.placeholder(tf.float32, [None, width], "BottleneckInputPlaceholder")
-        label = tf.placeholder(tf.int64, [None], "GroundTruthInput")
-        initial = tf.truncated_normal([width, classes], stddev=0.001, seed=options.seed)
-        weights = tf.Variable(initial, name="final_weights")
-        biases = tf.Variable(tf.zeros([classes]), name="final_biases")
-        logits = tf.nn.xw_plus_b((bottleneck - mean) * scale, weights, biases)
-        loss = tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits)
+    weights = class_weights(
+        options.class_weights, training.labels, [str(i) for i in range(classes)]
+    )
+    with tf.Graph().as_default(), Summaries(summaries_dir) as log:
+        x = tf.placeholder(
+            tf.float32, [None, training.features.shape[1]], "BottleneckInputPlaceholder"
         )
-        correct = tf.equal(tf.argmax(logits, 1), label)
-        accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
-        step = tf.train.GradientDescentOptimizer(options.learning_rate).minimize(loss)
-        session.run(tf.global_variables_initializer())
+        model, head = model_with_head([x], x, [], training.features, classes, options)
+        data = Data([training.features], training.labels, weights)
+        judge = Data([validation.features], validation.labels)
+        fitted = fit(model, data, judge, options, log, progress=progress)
+        return checked_head(head, fitted, options)
 
-        log = _Summaries(summaries_dir, loss, accuracy)
-        best = (np.inf, 0, *session.run([weights, biases]))
-        steps = options.how_many_training_steps
-        batches = _batches(len(training.labels), options.train_batch_size, random)
-        for number in progress(range(1, steps + 1), desc="training", unit="steps"):
-            chosen = next(batches)
-            feed = {bottleneck: training.features[chosen], label: training.labels[chosen]}
-            session.run(step, feed)
-            if number % options.eval_step_interval and number < steps:
-                continue
-            value = log.add("train", number, session, feed)
-            if len(validation.labels):
-                feed = {bottleneck: validation.features, label: validation.labels}
-                value = log.add("validation", number, session, feed)
-            _check_finite(value, number, options)
-            if value < best[0] or not len(validation.labels):
-                best = (value, number, *session.run([weights, biases]))
-        log.close()
-    _, number, W, b = best
-    with np.errstate(over="ignore"):  # told by what follows
-        folded = (scale[:, np.newaxis] * W.astype(np.float64)).astype(np.float32)
-        _check_finite(np.abs(folded).max(initial=0), number, options)
-        return Head(folded, (b - mean.astype(np.float64) @ folded).astype(np.float32), number)
+
+def model_with_head(
+    inputs: list[tf.Tensor],
+    features: tf.Tensor,
+    layers: list[list[tf.Variable]],
+    stored: np.ndarray,
+    classes: int,
+    options: TrainingOptions,
+    initial: Mapping[str, np.ndarray] | None = None,
+) -> tuple[Model, TrainableHead]:
+    """Add a head on `features`, (n, width), to the default graph.
+
+    They are standardised by `stored`, what the frozen network gave for the training photos.
+    layers: the variables of the network's layers that train, from the last to the first.
+    initial: values for the head's variables, by name.
+    """
+    step, dropping = _step_and_dropping()
+    head = TrainableHead(
+        features, classes, head_shape(options.head), standardisation(stored), options.seed,
+        (dropping, step), initial,
+    )  # fmt: skip
+    return Model(inputs, head.logits, [head.variables, *layers], step, dropping), head
+
+
+def _step_and_dropping() -> tuple[tf.Variable, tf.Tensor]:
+    """The number of steps taken, and whether dropout is on, of a model in the default graph."""
+    step = tf.Variable(tf.zeros([], tf.int64), trainable=False, name="global_step")
+    return step, tf.placeholder_with_default(False, [], "dropping")
+
+
+def checked_head(head: TrainableHead, fitted: Fitted, options: TrainingOptions) -> Head:
+    """The head at the best step; GraphnetsError unless it is finite."""
+    found = head.folded(fitted.best, fitted.step)
+    largest = max(np.abs(part).max(initial=0) for part in (found.weights, found.biases))
+    _check_finite(largest, fitted.step, options)
+    return found
+
+
+def fit(
+    model: Model,
+    training: Data,
+    validation: Data,
+    options: TrainingOptions,
+    log: Summaries,
+    phase: str = "training",
+    checkpoints: Checkpoints | None = None,
+    judge_start: bool = False,
+    progress: Progress = no_progress,
+) -> Fitted:
+    """Train the model's groups; the step of the least validation cross-entropy is kept.
+
+    Other variables are initialised and stay as they are. With judge_start, step 0 may be the one
+    that is kept. With checkpoints, the phase goes on from its newest one, if that is wished, bit
+    for bit. Raises GraphnetsError if the loss is no longer finite, Stopped after SIGTERM.
+    """
+    random = np.random.default_rng(options.seed)
+    validation = _drawn(validation, options.validation_batch_size, random)
+    chosen = {v.op.name for group in model.groups for v in group}
+    frozen = {v.op.name for v in tf.global_variables()} - chosen - {model.step.op.name}
+    graph = _TrainingGraph(model, options)
+    saved = [v for v in tf.global_variables() if v.op.name not in frozen]
+    batches = _batches(len(training.labels), options.train_batch_size, random)
+    steps = options.how_many_training_steps
+    judges = len(validation.labels) > 0
+    seconds, timed = 0.0, 0
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        initial = session.run(graph.values)
+        with (checkpoints or Checkpoints(os.devnull)).phase(phase, session, saved) as saving:
+            taken = int(session.run(model.step))
+            for _ in range(taken):  # a resumed run goes on with the batches that are due
+                next(batches)
+            if judge_start and judges and not taken:
+                graph.keep_if_better(session, graph.evaluated(session, validation)[0], 0)
+            for number in progress(range(taken + 1, steps + 1), desc=phase, unit="steps"):
+                start = time.perf_counter()
+                value, share = graph.train(session, training, next(batches))
+                seconds, timed = seconds + time.perf_counter() - start, timed + 1
+                if number % options.eval_step_interval == 0 or number == steps:
+                    log.add("train", number, value, share)
+                    if judges:
+                        value, share = graph.evaluated(session, validation)
+                        log.add("validation", number, value, share)
+                    _check_finite(value, number, options)
+                    waiting = graph.keep_if_better(session, value, number, always=not judges)
+                    if options.early_stopping and waiting >= options.early_stopping:
+                        break
+                saving.after(number)
+        stayed = {v.op.name: v for v in tf.global_variables() if v.op.name in frozen}
+        best, last, unmoved = session.run([graph.best, graph.values, stayed])
+        step = int(session.run(graph.best_step))
+    speed = timed / max(seconds, 1e-9)
+    return Fitted(best, step, last, initial, unmoved, speed)
+
+
+class _TrainingGraph:
+    """What training adds to a model: loss, optimizers, and the best values so far as variables."""
+
+    def __init__(self, model: Model, options: TrainingOptions) -> None:
+        self._model = model
+        variables = [v for group in model.groups for v in group]
+        self.values = {v.op.name: v for v in variables}
+        self._label = tf.placeholder(tf.int64, [None], "GroundTruthInput")
+        self._weight = tf.placeholder_with_default(tf.ones_like(self._label, tf.float32), [None])
+        self._losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=self._label, logits=model.logits
+        )
+        self._correct = tf.cast(tf.equal(tf.argmax(model.logits, 1), self._label), tf.float32)
+        loss = tf.reduce_mean(self._losses * self._weight)
+        updated = _updated(model, loss, variables, options)
+        self._train = [updated, loss, tf.reduce_mean(self._correct)]
+
+        def state(name: str, initial: tf.Tensor) -> tf.Variable:
+            return tf.Variable(initial, trainable=False, name=f"best/{name}")
+
+        self.best = {v.op.name: state(v.op.name, tf.zeros(v.shape)) for v in variables}
+        self.best_step = state("step", tf.zeros([], tf.int64))
+        self._best_loss = state("loss", tf.constant(np.inf, tf.float64))
+        self._waiting = state("waiting", tf.zeros([], tf.int64))
+        self._new_loss = tf.placeholder(tf.float64, [])
+        self._new_step = tf.placeholder(tf.int64, [])
+        self._keep = tf.group(
+            *(self.best[name].assign(v) for name, v in self.values.items()),
+            self.best_step.assign(self._new_step),
+            self._best_loss.assign(self._new_loss),
+            self._waiting.assign(tf.zeros([], tf.int64)),
+        )
+        self._wait = self._waiting.assign_add(1)
+
+    def train(self, session: tf.Session, data: Data, chosen: np.ndarray) -> tuple[float, float]:
+        """Take one step on the chosen examples; their loss and accuracy before it."""
+        feed = self._feed(data, chosen) | {self._model.dropping: True}
+        if data.weights is not None:
+            feed[self._weight] = data.weights[chosen]
+        _, value, share = session.run(self._train, feed)
+        return float(value), float(share)
+
+    def evaluated(self, session: tf.Session, data: Data) -> tuple[float, float]:
+        """The mean cross-entropy and the accuracy over all of the data."""
+        found = [
+            session.run([self._losses, self._correct], self._feed(data, indices))
+            for indices in rows_per_run(data.rows, len(data.labels))
+        ]
+        losses, correct = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return float(losses.mean(dtype=np.float64)), float(correct.mean())
+
+    def keep_if_better(
+        self, session: tf.Session, loss: float, step: int, always: bool = False
+    ) -> int:
+        """Keep the present values if their loss is the least so far; for how many it was not."""
+        if always or loss < session.run(self._best_loss):
+            session.run(self._keep, {self._new_loss: loss, self._new_step: step})
+            return 0
+        return int(session.run(self._wait))
+
+    def _feed(self, data: Data, chosen: np.ndarray) -> dict:
+        feed = {x: rows[chosen] for x, rows in zip(self._model.inputs, data.rows, strict=True)}
+        return feed | {self._label: data.labels[chosen]}
+
+
+def _updated(
+    model: Model, loss: tf.Tensor, variables: list[tf.Variable], options: TrainingOptions
+) -> tf.Operation:
+    """One step of the optimizer on each group at its rate."""
+    gradients = dict(
+        zip((v.op.name for v in variables), tf.gradients(loss, variables), strict=True)
+    )
+    rate = _rate(model.step, options)
+    steps = []
+    for depth, group in enumerate(model.groups):
+        share = options.learning_rate_decay_per_layer**depth
+        optimizer = OPTIMIZERS[options.optimizer](rate * share)
+        steps.append(optimizer.apply_gradients([(gradients[v.op.name], v) for v in group]))
+    with tf.control_dependencies(steps):
+        return model.step.assign_add(1).op
+
+
+def _rate(step: tf.Variable, options: TrainingOptions) -> tf.Tensor:
+    rate = tf.constant(options.learning_rate, tf.float32)
+    done = tf.cast(step, tf.float32) / options.how_many_training_steps
+    if options.learning_rate_schedule == "cosine":
+        return rate * (1 + tf.cos(np.pi * done)) / 2
+    if options.learning_rate_schedule == "step":
+        tenth = tf.where(done < 0.5, 1.0, 0.1)
+        return rate * tf.where(done < 0.75, tenth, 0.01)
+    return rate
+
+
+def rows_per_run(rows: Sequence[Any], count: int) -> Iterator[np.ndarray]:
+    """0 to count - 1 in parts small enough for one run of a graph that is fed with such rows."""
+    width = sum(4 * math.prod(part.shape[1:]) for part in rows)
+    size = int(np.clip(RUN_BYTES // max(width, 1), 16, 4096))
+    for start in range(0, count, size):
+        yield np.arange(start, min(start + size, count))
+
+
+def _drawn(data: Data, size: int, random: np.random.Generator) -> Data:
+    """`size` of the examples drawn without replacement, in their order; all of them for -1."""
+    if size < 0 or size >= len(data.labels):
+        return data
+    chosen = np.sort(random.choice(len(data.labels), size, replace=False))
+    return Data([rows[chosen] for rows in data.rows], data.labels[chosen])
 
 
 def _check_finite(value: float, number: int, options: TrainingOptions) -> None:
@@ -145,7 +317,7 @@ def _check_finite(value: float, number: int, options: TrainingOptions) -> None:
         )
 
 
-def _batches(count: int, size: int, random: np.random.Generator):
+def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[np.ndarray]:
     """Endless batches of positions; every example comes once before any comes again."""
     order = np.empty(0, int)
     while True:
@@ -153,38 +325,3 @@ def _batches(count: int, size: int, random: np.random.Generator):
             order = np.concatenate([order, random.permutation(count)])
         yield order[:size]
         order = order[size:]
-
-
-class _Summaries:
-    """Loss and accuracy, evaluated and written for TensorBoard where a folder is given."""
-
-    def __init__(self, folder: str | os.PathLike[str] | None, loss: tf.Tensor, accuracy: tf.Tensor):
-        tf.summary.scalar("cross_entropy", loss)
-        tf.summary.scalar("accuracy", accuracy)
-        self._fetches = [loss, tf.summary.merge_all()]
-        self._writers = {}
-        if folder is not None:
-            run = _new_folder(Path(folder))
-            for split in ("train", "validation"):
-                self._writers[split] = tf.summary.FileWriter(str(run / split))
-
-    def add(self, split: str, number: int, session: tf.Session, feed: dict) -> float:
-        loss, summary = session.run(self._fetches, feed)
-        if split in self._writers:
-            self._writers[split].add_summary(summary, number)
-        return float(loss)
-
-    def close(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-
-
-def _new_folder(parent: Path) -> Path:
-    """parent/run1, or the first number that is free: earlier runs are never overwritten."""
-    number = 1
-    while True:
-        try:
-            (parent / f"run{number}").mkdir(parents=True)
-            return parent / f"run{number}"
-        except FileExistsError:
-            number += 1

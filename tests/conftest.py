@@ -29,20 +29,13 @@ def write_photos(folder: Path, per_class: int = 20, seed: int = 0) -> Path:
 
 def small_network():
     """conv1 (4 channels), pool1, conv2 (6 channels) on pictures of 16 x 16, seeded weights."""
+    from graphnets.declared import Declared
     from graphnets.layers import conv, max_pool
-    from graphnets.network import Network, declared_layers, stack
     from graphnets.weights import RandomWeights
 
     rows = (("conv1", conv(4, 3)), ("pool1", max_pool(2, 2)), ("conv2", conv(6, 3)))
-    weights = RandomWeights({"conv1": ((3, 3, 3, 4), (4,)), "conv2": ((3, 3, 4, 6), (6,))}, seed=1)
-
-    def build(images, names):
-        return stack(rows, images / 255, weights)
-
-    def layers():
-        return declared_layers(rows, (None, 16, 16, 3))
-
-    return Network("small", (16, 16), "conv2", "random 1", build, layers)
+    small = Declared("small", "Small", rows, (16, 16), lambda images: images / 255, "conv2")
+    return small.network(RandomWeights(small.shapes(), seed=1), "random 1")
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from test_export import pixels, resized_by_hand, softmax_by_hand, write_png
 
 from graphnets import inception, names, vgg16
 from graphnets.classify import ImageNetClassifier
+from graphnets.declared import Declared, DeclaredNetwork
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.layers import fc, softmax
-from graphnets.network import Network, declared_layers, stack
 
 SIZE = (6, 8)  # height, width
 RANDOM = np.random.default_rng(3)
@@ -21,18 +21,14 @@ W = RANDOM.standard_normal((3, 1000)).astype(np.float32)
 B = RANDOM.standard_normal(1000).astype(np.float32)
 
 
-def colours(classes=1000, weights=None):
+def colours(classes=1000, weights=None, network=DeclaredNetwork):
     """A network that classifies the average colour: one layer, known weights."""
     rows = (("fc8", fc(classes, relu=False)), ("prob", softmax()))
     weights = {"fc8": (W[:, :classes], B[:classes])} if weights is None else weights
-
-    def build(images, wanted):
-        return stack(rows, tf.reduce_mean(images, [1, 2]) / 51, weights)
-
-    def layers():
-        return declared_layers(rows, (None, 3))
-
-    return Network("colours", SIZE, "fc8", "known", build, layers)
+    declared = Declared(
+        "colours", "Colours", rows, SIZE, lambda x: tf.reduce_mean(x, [1, 2]) / 51, "fc8"
+    )
+    return network(declared, weights, "known")
 
 
 def by_hand(picture):
@@ -128,11 +124,16 @@ def test_another_number_of_outputs_is_no_imagenet():
     )
 
 
+class Maps(DeclaredNetwork):
+    """A network whose last layer is a map."""
+
+    def build(self, x, names, after="", trainable=()):
+        return {"prob": x}
+
+
 def test_a_map_is_no_row_of_scores():
-    network = colours()
-    flat = Network(**{**vars(network), "build": lambda images, wanted: {"prob": images}})
     with pytest.raises(GraphnetsError, match=r"'prob' of colours is \(None, 6, 8, 3\), wanted"):
-        ImageNetClassifier(flat)
+        ImageNetClassifier(colours(network=Maps))
 
 
 def test_weights_without_the_last_layer_say_how_to_get_them_all():

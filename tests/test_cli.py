@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import graphnets
-from graphnets import architectures
+from graphnets import architectures, options
 from graphnets import weights as weight_files
-from graphnets.cli import ARCHITECTURES, FETCHED, main
+from graphnets.cli import FETCHED, main
 from graphnets.fetch import SOURCES
+from graphnets.flags import ARCHITECTURES, OPTIMIZERS
 from graphnets.vgg16 import DECLARED
 from graphnets.weights import RandomWeights, write_npz
 
@@ -180,9 +181,9 @@ def test_the_module_runs_as_a_program_with_nothing_on_stderr(photo_folder, netwo
 def test_all_public_names_are_there_and_nothing_else_is():
     assert graphnets.__all__ == [
         "AlexNet", "Bottlenecks", "Classifier", "GraphnetsError", "Inception", "RetrainOptions",
-        "TrainingOptions", "VGG16", "alexnet_endpoints", "inception_endpoints",
-        "inception_graph_def", "open_network", "retrain", "scan", "split", "train_head",
-        "vgg16_endpoints",
+        "TrainingOptions", "VGG16", "alexnet_endpoints", "import_unfrozen", "inception_endpoints",
+        "inception_graph_def", "modernised", "open_network", "parameter_names", "read_graph_def",
+        "retrain", "scan", "split", "train_head", "vgg16_endpoints", "with_values",
     ]  # fmt: skip
     for name in graphnets.__all__:
         assert callable(getattr(graphnets, name))
@@ -194,6 +195,7 @@ def test_the_names_that_the_commands_know_are_the_librarys():
     assert tuple(ARCHITECTURES) == architectures.ARCHITECTURES
     assert set(ARCHITECTURES) == set(weight_files.FILES)
     assert FETCHED == list(SOURCES)
+    assert OPTIMIZERS == list(options.OPTIMIZERS)
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 
 from graphnets import export
+from graphnets.declared import Declared
 from graphnets.errors import GraphnetsError
+from graphnets.heads import Head
 from graphnets.layers import conv, max_pool
-from graphnets.network import Network, declared_layers, stack
 from graphnets.predict import Classifier
-from graphnets.train import Head
 from graphnets.weights import RandomWeights
 
 SIZE = (16, 16)
@@ -25,21 +25,16 @@ ROWS = (("conv1", conv(4, 3)), ("pool1", max_pool(2, 2)), ("conv2", conv(6, 3)))
 LABELS = ["ant", "bee", "cat"]
 
 
-def tiny_layers():
-    return declared_layers(ROWS, (None, *SIZE, 3))
+TINY = Declared("tiny", "Tiny", ROWS, SIZE, lambda images: images / 127.5 - 1, "conv2")
 
 
 def tiny_weights():
-    return RandomWeights({x.name: x.parameter_shapes for x in tiny_layers() if x.parameter_shapes})
+    return RandomWeights(TINY.shapes())
 
 
 def tiny_network():
     """Two convolutions and a pooling, on pixels from -1 to 1."""
-
-    def build(images, names):
-        return stack(ROWS, images / 127.5 - 1, tiny_weights())
-
-    return Network("tiny", SIZE, "conv2", "random 0", build, tiny_layers)
+    return TINY.network(tiny_weights(), "random 0")
 
 
 def a_head(features=6):
@@ -178,7 +173,7 @@ def test_the_output_is_named_as_wanted(name):
     "name",
     ["", "two words", "result:0", "result/", "/result", "-result", "résultat", "photo"]
     + ["DecodeJPGInput", "ResizedJPG", "bottleneck", "Bottleneck", "final_weights", "final_logits"]
-    + ["conv1", "conv2/W", "conv2/Relu"],
+    + ["Tiny", "Tiny/conv1", "Tiny/conv2/W", "Tiny/conv2/Relu"],
 )
 def test_a_name_that_cannot_be_the_outputs_is_refused(name):
     with pytest.raises(GraphnetsError) as caught:

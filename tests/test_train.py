@@ -7,13 +7,12 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
+from graphnets.heads import Head, standardisation
+from graphnets.options import TrainingOptions
 from graphnets.train import (
     Examples,
-    Head,
-    TrainingOptions,
     _batches,
     sample,
-    standardisation,
     train_head,
 )
 

@@ -185,7 +185,7 @@ def retrain(
         "copies_across_splits": copies_across_splits(photos),
         "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
         **_provenance(network, names, options),
-        "seconds": {**seconds.measured, "training_step": 1 / tuned.steps_per_second},
+        "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
     output_dir = Path(options.output_dir)
     write_whole(output_dir / "photos.csv", _csv(photos))

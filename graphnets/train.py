@@ -64,7 +64,7 @@ class Fitted(NamedTuple):
     last: dict[str, np.ndarray]
     initial: dict[str, np.ndarray]
     frozen: dict[str, np.ndarray]
-    steps_per_second: float
+    seconds_per_step: float
 
 
 def sample(examples: Examples, size: int, random: np.random.Generator) -> Examples:
@@ -196,8 +196,7 @@ def fit(
         stayed = {v.op.name: v for v in tf.global_variables() if v.op.name in frozen}
         best, last, unmoved = session.run([graph.best, graph.values, stayed])
         step = int(session.run(graph.best_step))
-    speed = timed / max(seconds, 1e-9)
-    return Fitted(best, step, last, initial, unmoved, speed)
+        return Fitted(best, step, last, initial, unmoved, seconds / max(timed, 1))
 
 
 class _TrainingGraph:

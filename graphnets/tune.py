@@ -50,13 +50,13 @@ class Stored(NamedTuple):
 class Tuned(NamedTuple):
     """A trained head, and the network with its trained layers.
 
-    moved: the parameters that have trained. steps_per_second: of the last phase.
+    moved: the parameters that have trained. seconds_per_step: of the last phase.
     """
 
     head: Head
     network: Network
     moved: list[str]
-    steps_per_second: float
+    seconds_per_step: float
 
 
 class Pictures:
@@ -98,7 +98,7 @@ def train(
     initial: dict[str, np.ndarray] = {}
     if not cut.layers:
         head, fitted = _train_head(splits, classes, options, log, "training", checkpoints, progress)
-        return Tuned(checked_head(head, fitted, options), network, [], fitted.steps_per_second)
+        return Tuned(checked_head(head, fitted, options), network, [], fitted.seconds_per_step)
     if options.warmup_steps and not (checkpoints and checkpoints.latest("training")):
         alone = replace(
             options,
@@ -122,7 +122,7 @@ def train(
         checked_head(head, fitted, options),
         network.tuned(best),
         list(best),
-        fitted.steps_per_second,
+        fitted.seconds_per_step,
     )
 
 

@@ -32,6 +32,7 @@ setup(
         "scikit-learn>=1.3",
         "h5py>=3.10",
         "safetensors>=0.4",
+        "matplotlib>=3.7",
     ],
     extras_require={
         # the last three are what the networks are compared with

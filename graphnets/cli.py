@@ -18,10 +18,11 @@ from graphnets.flags import (
     TEMPORARY,
     augmentation_flags,
     checkpoint_flags,
+    classifier_flags,
     network_flags,
     options,
     photo_flags,
-    retrain_flags,
+    run_flags,
     training_flags,
 )
 from graphnets.terminal import progress_bar, quiet_tensorflow, report, say_left_out, say_where
@@ -65,7 +66,8 @@ def main() -> None:
 
 @main.command()
 @photo_flags
-@retrain_flags
+@run_flags
+@classifier_flags
 @training_flags
 @augmentation_flags
 @checkpoint_flags
@@ -90,6 +92,32 @@ def retrain(**flags) -> None:
     accuracy = result.metrics["test_accuracy"]
     if least is not None and (accuracy is None or accuracy < least):
         raise GraphnetsError(f"the test accuracy is {accuracy}, wanted at least {least}")
+
+
+@main.command()
+@photo_flags
+@click.option(
+    "--from",
+    "depths",
+    required=True,
+    help="First layers to train, with commas between, as 'fc8,fc7,fc6,conv5'.",
+)
+@run_flags
+@training_flags
+@augmentation_flags
+def compare(depths: str, **flags) -> None:
+    """Train from several layers on, on the same split and store, and show what each gives."""
+    quiet_tensorflow()
+    from graphnets.compare import compare as run
+    from graphnets.compare import table
+
+    image_dir = flags.pop("image_dir")
+    network = _open_network(flags)
+    chosen = _retrain_options(flags)
+    found = run(image_dir, network, depths.split(","), chosen, progress_bar(), click.echo)
+    click.echo(f"\n{table(found)}\n")
+    for suffix in ("csv", "json", "png"):
+        click.echo(Path(chosen.output_dir) / f"compare.{suffix}")
 
 
 def _taken(flags: dict, kind: type) -> dict:

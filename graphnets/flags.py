@@ -68,38 +68,39 @@ photo_flags = options(
     ),
 )
 
-retrain_flags = options(
+run_flags = options(
     click.option(
         "--output_dir", type=click.Path(), default=TEMPORARY, help="Where results are written."
     ),
-    click.option("--output_graph", type=click.Path(), help="[default: in output_dir]"),
-    click.option("--output_labels", type=click.Path(), help="[default: in output_dir]"),
-    click.option("--saved_model_dir", type=click.Path(), help="Also write a SavedModel here."),
     click.option(
         "--summaries_dir",
         type=click.Path(),
         default=os.path.join(TEMPORARY, "retrain_logs"),
         help="TensorBoard summaries; each run adds a folder.",
     ),
-    click.option("--final_tensor_name", default="final_result", help="Name of the output."),
     click.option("--how_many_training_steps", type=int, default=4000),
     click.option("--learning_rate", type=float, default=0.01),
     click.option("--testing_percentage", type=float, default=10.0),
     click.option("--validation_percentage", type=float, default=10.0),
+    click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
     click.option("--eval_step_interval", type=int, default=10, help="Steps between validations."),
     click.option("--train_batch_size", type=int, default=100),
     click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),
     click.option("--validation_batch_size", type=int, default=-1, help="-1: all of them."),
     click.option("--seed", type=int, default=0, help="Of all that is random."),
+)
+
+classifier_flags = options(
+    click.option("--output_graph", type=click.Path(), help="[default: in output_dir]"),
+    click.option("--output_labels", type=click.Path(), help="[default: in output_dir]"),
+    click.option("--saved_model_dir", type=click.Path(), help="Also write a SavedModel here."),
+    click.option("--final_tensor_name", default="final_result", help="Name of the output."),
     click.option("--print_misclassified_test_images", is_flag=True),
     click.option(
         "--assert_accuracy_at_least",
         type=float,
         help="Exit with status 1 if the test accuracy (0 to 1) is below.",
     ),
-)
-
-training_flags = options(
     click.option(
         "--trainable",
         default="",
@@ -107,6 +108,9 @@ training_flags = options(
         help="Layers to train with the head: 'fc7', 'conv4,conv5', 'conv5:' for that layer and all "
         "behind it, 'all'.  [default: none]",
     ),
+)
+
+training_flags = options(
     click.option("--head", default="linear", help="Or [flatten,]fc:UNITS[,dropout=SHARE]."),
     click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="gradient_descent"),
     click.option(
@@ -134,7 +138,6 @@ training_flags = options(
     ),
     click.option("--warmup_learning_rate", type=float, default=0.001),
     click.option("--warmup_optimizer", type=click.Choice(OPTIMIZERS), default="rmsprop"),
-    click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
 )
 
 augmentation_flags = options(

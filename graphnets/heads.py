@@ -102,11 +102,17 @@ class Standardisation(NamedTuple):
     scale: np.ndarray
 
 
-def standardisation(features: np.ndarray) -> Standardisation:
-    """The mean and 1 / standard deviation of each column; 0 for a column that is constant."""
+def standardisation(features: np.ndarray, shared: bool = False) -> Standardisation:
+    """The mean and 1 / standard deviation of each column; 0 for a column that is constant.
+
+    shared: one deviation for all columns, their root mean square: for whole maps, where units
+    that hardly ever fire would drown the others.
+    """
     mean = features.mean(axis=0, dtype=np.float64)
     deviation = features.std(axis=0, dtype=np.float64)
     constant = deviation <= 1e-6 * np.abs(mean).max(initial=1e-30)
+    if shared:
+        deviation[:] = np.sqrt(np.mean(deviation**2))
     scale = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
     return Standardisation(mean.astype(np.float32), scale.astype(np.float32))
 

@@ -122,10 +122,11 @@ def model_with_head(
     initial: values for the head's variables, by name.
     """
     step, dropping = _step_and_dropping()
+    shape = head_shape(options.head)
+    standard = standardisation(stored, shared=shape.flatten)
     head = TrainableHead(
-        features, classes, head_shape(options.head), standardisation(stored), options.seed,
-        (dropping, step), initial,
-    )  # fmt: skip
+        features, classes, shape, standard, options.seed, (dropping, step), initial
+    )
     return Model(inputs, head.logits, [head.variables, *layers], step, dropping), head
 
 

@@ -111,3 +111,11 @@ def test_a_hidden_layer_by_hand():
         head.probabilities(np.array([[2.0], [-2.0]], np.float32)),
         [[1 / (1 + e), e / (1 + e)], [e / (1 + e), 1 / (1 + e)]], rtol=1e-6,
     )  # fmt: skip
+
+
+def test_one_deviation_for_all_columns_of_whole_maps():
+    x = features() * [1, 100, 0.01, 1, 0]
+    mean, scale = standardisation(x.astype(np.float32), shared=True)
+    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scale[:4], 1 / np.sqrt(np.mean(x.std(axis=0) ** 2)), rtol=1e-5)
+    assert scale[4] == 0  # constant

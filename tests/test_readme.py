@@ -9,12 +9,12 @@ import tensorflow.compat.v1 as tf
 from conftest import write_photos
 
 import graphnets
-from graphnets import alexnet
+from graphnets import alexnet, architectures
 from graphnets.cli import main
 from graphnets.weights import RandomWeights
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-INCEPTION, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
+INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
     r"```python\n(.*?)```", README, re.DOTALL
 )
 
@@ -39,6 +39,25 @@ def test_the_tutorials_way_into_inception(here):
     assert found["bottleneck"].name == "pool_3/_reshape:0"
     assert found["jpeg"].dtype == tf.string
     assert found["images"].shape.rank == 4
+
+
+def test_training_behind_a_cut(here, monkeypatch, capsys):
+    small = architectures.open_network("vgg16", "random")
+    monkeypatch.setattr("graphnets.architectures.open_network", lambda name: small)
+    write_photos(here / "flower_photos", per_class=3)
+    for path in sorted((here / "flower_photos").glob("*/*"))[3:]:
+        if path.stem not in ("000", "001", "002"):
+            path.unlink()  # a pass of VGG16 takes its time
+    found = run(CUT.replace("/tmp/bottleneck", str(here / "bottleneck")))
+    assert found["at_cut"][[0, 1]].shape == (2, 14, 14, 512)
+    assert capsys.readouterr().out.startswith("['VGG16/conv5_1/W', 'VGG16/conv5_1/b', 'VGG16/conv5")
+
+
+def test_un_freezing_a_graph(here):
+    graphs.write(here / "classify_image_graph_def.pb", graphs.inception_like())
+    found = run(UNFROZEN)
+    assert set(found["values"]) == set(found["names"]) and len(found["names"]) == 6
+    assert found["tuned"] == found["graph_def"]  # no step was taken
 
 
 def test_the_courses_code_and_training_from_a_layer_on(here, monkeypatch):

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import tensorflow.compat.v1 as tf
@@ -23,22 +23,24 @@ class Checkpoints:
     """Where a run's checkpoints lie, and how often they are written.
 
     every: steps between two (0: none, but for the one on SIGTERM). keep: how many of them stay.
-    identity: text that is equal for equal runs. With resume, a run begins where the newest
+    identity: text that is equal for equal runs. folder None: there are none, and SIGTERM ends the
+    process as ever. With resume, a run begins where the newest
     checkpoint of an equal run left it. Raises GraphnetsError if the folder's checkpoints are those
     of another run and resume is wished.
     """
 
     def __init__(
         self,
-        folder: str | os.PathLike[str],
+        folder: str | os.PathLike[str] | None = None,
         every: int = 0,
         keep: int = 5,
         identity: str = "",
         resume: bool = False,
     ) -> None:
-        self.folder, self.every, self.keep = Path(folder), every, keep
+        self.folder, self.every, self.keep = Path(folder or ""), every, keep
+        self._none = folder is None
         mine = self.folder / "run.json"
-        self._resume = resume and mine.exists()
+        self._resume = resume and not self._none and mine.exists()
         if self._resume and mine.read_text() != identity:
             raise GraphnetsError(
                 f"the checkpoints in {self.folder} are of a run with other options, weights or "
@@ -62,7 +64,7 @@ class Checkpoints:
         saver = tf.train.Saver(list(variables), max_to_keep=self.keep)
         if found:
             saver.restore(session, found)
-        with _sigterm() as asked:
+        with nullcontext(threading.Event()) if self._none else _sigterm() as asked:
             yield Phase(self, name, session, saver, asked)
 
     def write_identity(self) -> None:

@@ -102,18 +102,16 @@ class Standardisation(NamedTuple):
     scale: np.ndarray
 
 
-def standardisation(features: np.ndarray, shared: bool = False) -> Standardisation:
+def standardisation(features: np.ndarray, floor: float = 0) -> Standardisation:
     """The mean and 1 / standard deviation of each column; 0 for a column that is constant.
 
-    shared: one deviation for all columns, their root mean square: for whole maps, where units
-    that hardly ever fire would drown the others.
+    floor: deviations count as at least this share of their root mean square over all columns.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     deviation = features.std(axis=0, dtype=np.float64)
     constant = deviation <= 1e-6 * np.abs(mean).max(initial=1e-30)
-    if shared:
-        deviation[:] = np.sqrt(np.mean(deviation**2))
-    scale = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
+    least = floor * np.sqrt(np.mean(deviation**2))
+    scale = np.where(constant, 0, 1 / np.where(constant, 1, np.maximum(deviation, least)))
     return Standardisation(mean.astype(np.float32), scale.astype(np.float32))
 
 

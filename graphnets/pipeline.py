@@ -166,13 +166,10 @@ def retrain(
             _checkpoints(network, names, photos, options), progress,
         )  # fmt: skip
     with seconds("evaluation"):
-        flatten = tuned.head.flatten
-        features = features_behind(tuned.network, cut, names, testing, flatten)
+        features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
         examples = Examples(features, testing.labels)
         photos = _with_predictions(photos, tuned.head, examples, labels)
-        random = np.random.default_rng(options.training.seed)
-        tested = sample(examples, options.test_batch_size, random)
-        figures = evaluate(tested.labels, predicted_labels(tuned.head, tested), labels)
+        figures = _figures(tuned.head, examples, labels, options)
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, names, tuned.head, labels, options)
     metrics = {
@@ -191,6 +188,12 @@ def retrain(
     write_whole(output_dir / "photos.csv", _csv(photos))
     write_whole(output_dir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     return Result(metrics, photos, tuned.head, tuned.network)
+
+
+def _figures(head: Head, examples: Examples, labels: list[str], options: RetrainOptions) -> dict:
+    random = np.random.default_rng(options.training.seed)
+    tested = sample(examples, options.test_batch_size, random)
+    return evaluate(tested.labels, predicted_labels(head, tested), labels)
 
 
 def _checkpoints(

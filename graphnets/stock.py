@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,8 @@ class Stock:
     def _features(self, store: Bottlenecks, photos: pd.DataFrame) -> list[np.ndarray]:
         if not self._flatten:
             return store.each(photos)
-        whole = (store.rows(name, photos)[np.arange(len(photos))] for name in self._names)
-        return [np.reshape(rows, (len(photos), -1)) for rows in whole]
+        whole = (store.rows(name, photos) for name in self._names)
+        return [rows[:].reshape(len(rows), math.prod(rows.shape[1:])) for rows in whole]
 
     def _at_cut(self, tables: list[tuple[Bottlenecks, pd.DataFrame]]):
         if not self._cut.layers:

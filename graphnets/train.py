@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
-from graphnets.heads import Head, TrainableHead, head_shape, standardisation
+from graphnets.heads import Head, Standardisation, TrainableHead, head_shape, standardisation
 from graphnets.images import Progress, no_progress
 from graphnets.options import OPTIMIZERS, TrainingOptions, class_weights
 from graphnets.summaries import Summaries
@@ -99,7 +99,9 @@ def train_head(
         x = tf.placeholder(
             tf.float32, [None, training.features.shape[1]], "BottleneckInputPlaceholder"
         )
-        model, head = model_with_head([x], x, [], training.features, classes, options)
+        model, head = model_with_head(
+            [x], x, [], standardisation(training.features), classes, options
+        )
         data = Data([training.features], training.labels, weights)
         judge = Data([validation.features], validation.labels)
         fitted = fit(model, data, judge, options, log, progress=progress)
@@ -110,20 +112,19 @@ def model_with_head(
     inputs: list[tf.Tensor],
     features: tf.Tensor,
     layers: list[list[tf.Variable]],
-    stored: np.ndarray,
+    standard: Standardisation,
     classes: int,
     options: TrainingOptions,
     initial: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Model, TrainableHead]:
     """Add a head on `features`, (n, width), to the default graph.
 
-    They are standardised by `stored`, what the frozen network gave for the training photos.
+    standard: of what the frozen network gave for the training photos.
     layers: the variables of the network's layers that train, from the last to the first.
     initial: values for the head's variables, by name.
     """
     step, dropping = _step_and_dropping()
     shape = head_shape(options.head)
-    standard = standardisation(stored, shared=shape.flatten)
     head = TrainableHead(
         features, classes, shape, standard, options.seed, (dropping, step), initial
     )
@@ -174,7 +175,7 @@ def fit(
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         initial = session.run(graph.values)
-        with (checkpoints or Checkpoints(os.devnull)).phase(phase, session, saved) as saving:
+        with (checkpoints or Checkpoints()).phase(phase, session, saved) as saving:
             taken = int(session.run(model.step))
             for _ in range(taken):  # a resumed run goes on with the batches that are due
                 next(batches)

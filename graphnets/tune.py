@@ -17,7 +17,14 @@ import tensorflow.compat.v1 as tf
 from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
 from graphnets.features import photo_reader
-from graphnets.heads import Head, TrainableHead, head_input, head_shape
+from graphnets.heads import (
+    Head,
+    Standardisation,
+    TrainableHead,
+    head_input,
+    head_shape,
+    standardisation,
+)
 from graphnets.images import Progress, no_progress
 from graphnets.network import Cut, Network
 from graphnets.options import TrainingOptions
@@ -31,6 +38,8 @@ from graphnets.train import (
     model_with_head,
     rows_per_run,
 )
+
+FLOOR = 0.5  # see `heads.standardisation`; AlexNet trains smoothly with it at every depth
 
 
 class Stored(NamedTuple):
@@ -96,9 +105,6 @@ def train(
     Raises GraphnetsError if the loss is no longer finite, Stopped after SIGTERM.
     """
     initial: dict[str, np.ndarray] = {}
-    if not cut.layers:
-        head, fitted = _train_head(splits, classes, options, log, "training", checkpoints, progress)
-        return Tuned(checked_head(head, fitted, options), network, [], fitted.seconds_per_step)
     if options.warmup_steps and not (checkpoints and checkpoints.latest("training")):
         alone = replace(
             options,
@@ -110,6 +116,12 @@ def train(
         _, fitted = _train_head(splits, classes, alone, log, "warmup", checkpoints, progress)
         initial = fitted.best
     log.offset = options.warmup_steps
+    if not cut.layers:
+        head, fitted = _train_head(
+            splits, classes, options, log, "training", checkpoints, progress, initial,
+            floored=bool(initial),
+        )  # fmt: skip
+        return Tuned(checked_head(head, fitted, options), network, [], fitted.seconds_per_step)
     with tf.Graph().as_default():
         model, head = _tail(network, cut, names, splits[0], classes, options, initial)
         training, validation = (_data(cut, names, split) for split in splits)
@@ -134,18 +146,22 @@ def _train_head(
     phase: str,
     checkpoints: Checkpoints | None,
     progress: Progress,
+    initial: dict[str, np.ndarray] | None = None,
+    floored: bool = True,
 ) -> tuple[TrainableHead, Fitted]:
-    """Train the head alone on stored features."""
+    """Train the head alone on stored features, from `initial` if that is given."""
     features = [np.concatenate(split.features, axis=1) for split in splits]
+    floored = floored or head_shape(options.head).flatten
+    standard = _standard(splits[0].features) if floored else standardisation(features[0])
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, features[0].shape[1]], "BottleneckInputPlaceholder")
-        model, head = model_with_head([x], x, [], features[0], classes, options)
+        model, head = model_with_head([x], x, [], standard, classes, options, initial)
         training, validation = (
             Data([rows], split.labels, split.weights)
             for rows, split in zip(features, splits, strict=True)
         )
         fitted = fit(
-            model, training, validation, options, log, phase, checkpoints, progress=progress
+            model, training, validation, options, log, phase, checkpoints, bool(initial), progress
         )
         return head, fitted
 
@@ -172,10 +188,19 @@ def _tail(
     features = tf.concat([{**tuned, **frozen}[name] for name in names], 1)
     layers = [_variables_of(layer) for layer in reversed(cut.layers)]
     model, head = model_with_head(
-        [*frozen.values(), x], features, layers, np.concatenate(training.features, axis=1),
-        classes, options, initial,
+        [*frozen.values(), x], features, layers, _standard(training.features), classes, options,
+        initial,
     )  # fmt: skip
     return model, head
+
+
+def _standard(features: Sequence[np.ndarray]) -> Standardisation:
+    """Of each endpoint by itself; units that hardly ever fire are not blown up.
+
+    Without the floor they upset the layers that train: AlexNet from fc6 on diverged.
+    """
+    parts = [standardisation(part, FLOOR) for part in features]
+    return Standardisation(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _variables_of(layer: str) -> list[tf.Variable]:

@@ -113,9 +113,12 @@ def test_a_hidden_layer_by_hand():
     )  # fmt: skip
 
 
-def test_one_deviation_for_all_columns_of_whole_maps():
-    x = features() * [1, 100, 0.01, 1, 0]
-    mean, scale = standardisation(x.astype(np.float32), shared=True)
-    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(scale[:4], 1 / np.sqrt(np.mean(x.std(axis=0) ** 2)), rtol=1e-5)
+def test_units_that_hardly_ever_fire_are_not_blown_up():
+    x = (features(50) * [1, 100, 0.01, 60, 0]).astype(np.float32)
+    mean, scale = standardisation(x, floor=0.5)
+    deviation = x.std(axis=0, dtype=float)
+    floor = np.sqrt(np.mean(deviation**2)) / 2
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=float), rtol=1e-5)
+    np.testing.assert_allclose(1 / scale[[1, 3]], deviation[[1, 3]], rtol=1e-5)
+    np.testing.assert_allclose(1 / scale[[0, 2]], floor, rtol=1e-5)
     assert scale[4] == 0  # constant

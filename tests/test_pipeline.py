@@ -54,7 +54,14 @@ def test_a_folder_of_photos_becomes_a_classifier(photo_folder, network, tmp_path
     assert [row["path"] for row in metrics["left_out"]] == [
         str(photo_folder / "grass" / "broken.jpg")
     ]
-    assert set(metrics["seconds"]) == {"photos", "features", "training", "evaluation", "export"}
+    assert set(metrics["seconds"]) == {
+        "photos",
+        "features",
+        "training",
+        "evaluation",
+        "export",
+        "training_step",
+    }
     assert metrics["seeds"] == {"training": 0}
     assert metrics["versions"]["python"] == sys.version.split()[0]
     assert said[:2] == ["61 files in 3 classes", "61 photos to run through small to conv1,conv2"]

@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from graphnets import plots
 from graphnets.errors import GraphnetsError
-from graphnets.evaluate import evaluate
 from graphnets.features import Bottlenecks, endpoint_names, with_copies
 from graphnets.files import write_whole
 from graphnets.heads import Head, head_shape
 from graphnets.images import Progress, check_classes, no_progress, scan, shown, split
 from graphnets.network import Cut, Network
-from graphnets.pipeline import RetrainOptions, predicted_labels
+from graphnets.pipeline import RetrainOptions, check_writable, tested_figures
 from graphnets.plots import Curve
 from graphnets.stock import Stock
 from graphnets.summaries import Summaries
-from graphnets.train import Examples, sample
+from graphnets.train import Examples
 from graphnets.tune import features_behind, train
 
 Say = Callable[[str], object]
@@ -82,7 +79,7 @@ def compare(
     options = options or RetrainOptions()
     names = endpoint_names(network, options.endpoint)
     cuts = _cuts(network, names, depths, options)
-    _check_writable(Path(options.output_dir))
+    check_writable(Path(options.output_dir))
     photos = scan(image_dir, progress)
     say(f"{len(photos)} files in {photos.label.nunique()} classes")
     start = time.perf_counter()
@@ -191,9 +188,7 @@ def _trained(
         )  # fmt: skip
     seconds = time.perf_counter() - start
     features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
-    random = np.random.default_rng(options.training.seed)
-    tested = sample(Examples(features, testing.labels), options.test_batch_size, random)
-    figures = evaluate(tested.labels, predicted_labels(tuned.head, tested), labels)
+    figures = tested_figures(tuned.head, Examples(features, testing.labels), labels, options)
     return Depth(
         name,
         _parameters(network, cut.layers) + _head_parameters(tuned.head),
@@ -229,17 +224,6 @@ class _Record(Summaries):
                 self.curve, (self.offset + number, loss, accuracy), strict=True
             ):
                 column.append(value)  # type: ignore[attr-defined]
-
-
-def _check_writable(folder: Path) -> None:
-    """Fail now, not after the photos were run, if nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise GraphnetsError(
-            f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
-        ) from None
 
 
 def _provenance(

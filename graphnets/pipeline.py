@@ -169,7 +169,7 @@ def retrain(
         features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
         examples = Examples(features, testing.labels)
         photos = _with_predictions(photos, tuned.head, examples, labels)
-        figures = _figures(tuned.head, examples, labels, options)
+        figures = tested_figures(tuned.head, examples, labels, options)
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, names, tuned.head, labels, options)
     metrics = {
@@ -190,7 +190,10 @@ def retrain(
     return Result(metrics, photos, tuned.head, tuned.network)
 
 
-def _figures(head: Head, examples: Examples, labels: list[str], options: RetrainOptions) -> dict:
+def tested_figures(
+    head: Head, examples: Examples, labels: list[str], options: RetrainOptions
+) -> dict:
+    """What `evaluate` says of the head on the test photos, or on a sample of them."""
     random = np.random.default_rng(options.training.seed)
     tested = sample(examples, options.test_batch_size, random)
     return evaluate(tested.labels, predicted_labels(head, tested), labels)
@@ -270,13 +273,18 @@ def _check_outputs(options: RetrainOptions) -> None:
         export.refuse_existing(options.saved_model_dir)
     folders = {Path(options.output_dir), options.graph_path.parent, options.labels_path.parent}
     for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise GraphnetsError(
-                f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
-            ) from None
+        check_writable(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder; GraphnetsError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise GraphnetsError(
+            f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
+        ) from None
 
 
 def _provenance(network: Network, names: list[str], options: RetrainOptions) -> dict:

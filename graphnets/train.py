@@ -69,10 +69,17 @@ class Fitted(NamedTuple):
 
 def sample(examples: Examples, size: int, random: np.random.Generator) -> Examples:
     """`size` of the examples drawn without replacement, in their order; all of them for -1."""
-    if size < 0 or size >= len(examples.labels):
+    chosen = _positions(len(examples.labels), size, random)
+    if chosen is None:
         return examples
-    chosen = np.sort(random.choice(len(examples.labels), size, replace=False))
     return Examples(examples.features[chosen], examples.labels[chosen])
+
+
+def _positions(count: int, size: int, random: np.random.Generator) -> np.ndarray | None:
+    """`size` positions below count, sorted; None stands for all of them."""
+    if size < 0 or size >= count:
+        return None
+    return np.sort(random.choice(count, size, replace=False))
 
 
 def train_head(
@@ -163,9 +170,11 @@ def fit(
     for bit. Raises GraphnetsError if the loss is no longer finite, Stopped after SIGTERM.
     """
     random = np.random.default_rng(options.seed)
-    validation = _drawn(validation, options.validation_batch_size, random)
-    chosen = {v.op.name for group in model.groups for v in group}
-    frozen = {v.op.name for v in tf.global_variables()} - chosen - {model.step.op.name}
+    chosen = _positions(len(validation.labels), options.validation_batch_size, random)
+    if chosen is not None:
+        validation = Data([rows[chosen] for rows in validation.rows], validation.labels[chosen])
+    training_names = {v.op.name for group in model.groups for v in group}
+    frozen = {v.op.name for v in tf.global_variables()} - training_names - {model.step.op.name}
     graph = _TrainingGraph(model, options)
     saved = [v for v in tf.global_variables() if v.op.name not in frozen]
     batches = _batches(len(training.labels), options.train_batch_size, random)
@@ -300,14 +309,6 @@ def rows_per_run(rows: Sequence[Any], count: int) -> Iterator[np.ndarray]:
     size = int(np.clip(RUN_BYTES // max(width, 1), 16, 4096))
     for start in range(0, count, size):
         yield np.arange(start, min(start + size, count))
-
-
-def _drawn(data: Data, size: int, random: np.random.Generator) -> Data:
-    """`size` of the examples drawn without replacement, in their order; all of them for -1."""
-    if size < 0 or size >= len(data.labels):
-        return data
-    chosen = np.sort(random.choice(len(data.labels), size, replace=False))
-    return Data([rows[chosen] for rows in data.rows], data.labels[chosen])
 
 
 def _check_finite(value: float, number: int, options: TrainingOptions) -> None:

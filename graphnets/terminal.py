@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,8 +21,16 @@ def progress_bar() -> Callable:
 
 
 def quiet_tensorflow() -> None:
-    """Import TensorFlow without the notes that it and its C++ libraries print."""
+    """Import TensorFlow as the commands need it: quiet, fast, and without Keras.
+
+    What the user's environment says of the three settings goes before.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if platform.machine() in ("x86_64", "AMD64"):
+        # TensorFlow leaves oneDNN off on processors without VNNI, where it is faster, too.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # TensorFlow imports Keras 3, which nothing here uses, unless Keras 2 is asked for instead.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     with _stderr_closed():
         import tensorflow.compat.v1 as tf
     tf.logging.set_verbosity(tf.logging.ERROR)

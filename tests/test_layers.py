@@ -53,6 +53,40 @@ def test_conv_pads_with_zeros_unless_told():
     np.testing.assert_allclose(run(layers.conv(2, 3), x, W=W, b=b), np.maximum(raw, 0), atol=1e-5)
 
 
+@pytest.mark.parametrize("radius, channels", [(2, 96), (2, 3), (1, 7)])
+def test_lrn_is_the_papers_formula(radius, channels):
+    x = 100 * normal(2, 3, 4, channels)
+    squares = x.astype(np.float64) ** 2
+    sums = np.stack(
+        [squares[..., max(0, i - radius) : i + radius + 1].sum(axis=3) for i in range(channels)],
+        axis=3,
+    )
+    found = run(layers.lrn(radius, 1e-3), x)
+    np.testing.assert_allclose(found, x / (1 + 1e-3 * sums) ** 0.75, rtol=1e-5)
+
+
+def test_lrn_and_its_gradient_are_those_of_tensorflows_op():
+    x, direction = 50 * normal(2, 5, 5, 96), normal(2, 5, 5, 96, seed=1)
+    with tf.Graph().as_default(), tf.Session() as session:
+        images = tf.constant(x)
+        ours = layers.lrn().build(images, None)
+        theirs = tf.nn.local_response_normalization(images, 2, 1.0, 2e-5, 0.75)
+        pairs = session.run([ours, theirs])
+        gradients = session.run(
+            [tf.gradients(y, images, tf.constant(direction))[0] for y in (ours, theirs)]
+        )
+    assert np.abs(pairs[0] - x).max() > 1  # it does something here
+    np.testing.assert_allclose(*pairs, rtol=1e-5)
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
+
+
+def test_lrn_wants_a_known_number_of_channels():
+    with tf.Graph().as_default():
+        images = tf.placeholder(tf.float32, [None, 5, 5, None])
+        with pytest.raises(ValueError, match="wanted \\(n, height, width, known\\)"):
+            layers.lrn().build(images, None)
+
+
 @pytest.mark.parametrize("size, stride", [(2, 2), (3, 2), (3, 1)])
 def test_max_pool_leaves_out_what_no_whole_window_covers(size, stride):
     x = normal(2, 7, 9, 3) - 5  # all below zero: a padded zero would show

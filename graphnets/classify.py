@@ -12,7 +12,7 @@ from graphnets import names
 from graphnets.errors import GraphnetsError
 from graphnets.features import photo_reader
 from graphnets.network import Network
-from graphnets.predict import Prediction, predictions
+from graphnets.predict import File, Prediction, in_batches, predictions
 
 OUTPUTS = {"inception_v3": "softmax"}  # the endpoint with the probabilities; others have "prob"
 NAMES: dict[int, Callable[[], list[str]]] = {
@@ -32,24 +32,28 @@ class ImageNetClassifier:
     def __init__(self, network: Network) -> None:
         with tf.Graph().as_default() as graph:
             self._session = tf.Session(graph=graph)
-            self._read = photo_reader(self._session, network.size)
+            read = photo_reader(self._session, network.size)
+            self._read = lambda path: read(os.fspath(path))
             self._photos = tf.placeholder(tf.float32, [None, *network.size, 3])
             self._scores = _probabilities(network, self._photos)
             self.labels = NAMES[int(self._scores.shape[1])]()
             self._session.run(tf.global_variables_initializer())
 
-    def scores(self, path: str | os.PathLike[str]) -> np.ndarray:
+    def scores(self, path: File) -> np.ndarray:
         """float32 (classes,) of one photo, each 0 to 1. Raises PhotoError if it cannot be read."""
-        return self._session.run(self._scores, {self._photos: self._read(os.fspath(path))})[0]
+        return self._run(self._read(path))[0]
 
-    def predict(
-        self, paths: Iterable[str | os.PathLike[str]], top_k: int = 5
-    ) -> Iterator[Prediction]:
+    def _run(self, photos: np.ndarray) -> np.ndarray:
+        """float32 (n, classes) of photos (n, height, width, 3)."""
+        return self._session.run(self._scores, {self._photos: photos})
+
+    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
         Files are read as the results are taken: memory does not grow with their number.
         """
-        return predictions(paths, self.scores, self.labels, top_k)
+        results = in_batches(paths, self._read, self._run, self.scores)
+        return predictions(results, self.labels, top_k)
 
 
 def _probabilities(network: Network, photos: tf.Tensor) -> tf.Tensor:

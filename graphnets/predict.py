@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,14 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import export, images, jpeg
 from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.features import ahead
+from graphnets.features import BATCH, ahead
 from graphnets.frozen import read_graph_def
 from graphnets.images import shown
+
+RESIZED = "ResizedJPG"  # where the graphs of `export` take a batch
+
+File = str | os.PathLike[str]
+Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class InputOptions:
 
     An input of strings takes the photo's bytes. Any other takes float32
     (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
-    width are read off the graph where it tells them.
+    width are read off the graph where it tells them. Such a graph runs on batches if its input and
+    its output leave the first dimension free.
     """
 
     input_layer: str = export.INPUT
@@ -60,8 +68,8 @@ class Classifier:
 
     def __init__(
         self,
-        graph: str | os.PathLike[str],
-        labels: str | os.PathLike[str],
+        graph: File,
+        labels: File,
         options: InputOptions | None = None,
     ) -> None:
         options = options or InputOptions()
@@ -74,9 +82,7 @@ class Classifier:
                 raise GraphnetsError(f"{shown(graph)} is no sound graph: {shown(error)}") from None
             self._input = _tensor(self._graph, options.input_layer, graph)
             self._output = _tensor(self._graph, options.output_layer, graph)
-            self._contents = tf.placeholder(tf.string, [])
-            self._decoded = jpeg.decode(self._contents)
-            self._value = _input_value(self._contents, self._decoded, self._input, options)
+            self._place_photos(options)
         classes = self._output.shape[-1] if self._output.shape.rank else None
         if classes is not None and int(classes) != len(self.labels):
             raise GraphnetsError(
@@ -85,7 +91,18 @@ class Classifier:
             )
         self._session = tf.Session(graph=self._graph)
 
-    def scores(self, path: str | os.PathLike[str]) -> np.ndarray:
+    def _place_photos(self, options: InputOptions) -> None:
+        """Settle where a photo's bytes go, what comes of them, and where that is fed."""
+        resized = _resized(self._graph, self._input, self._output)
+        self._contents = tf.placeholder(tf.string, []) if resized is None else self._input
+        self._decoded = jpeg.decode(self._contents)
+        if resized is None:
+            self._entry = self._input
+            self._value = _input_value(self._contents, self._decoded, self._input, options)
+        else:
+            self._entry = self._value = resized
+
+    def scores(self, path: File) -> np.ndarray:
         """float32 (classes,) of one photo.
 
         Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
@@ -93,17 +110,27 @@ class Classifier:
         contents = {self._contents: images.contents(path)}
         try:
             value = self._session.run(self._value, contents)
-            scores = self._session.run(self._output, {self._input: value})
+            scores = self._run(value)
         except tf.errors.OpError as error:
             self._check_photo(contents)
             reason = shown(" ".join(error.message.split()))
             raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
-        if scores.shape != (1, len(self.labels)):
-            raise GraphnetsError(
-                f"the output {self._output.name} is {scores.shape}, wanted (1, {len(self.labels)}) "
-                "as there are labels: name another --output_layer"
-            )
         return scores[0]
+
+    def _read(self, path: File) -> np.ndarray:
+        """A photo as `_run` takes it, (1, height, width, 3)."""
+        return self._session.run(self._value, {self._contents: images.contents(path)})
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
+        """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ()."""
+        scores = self._session.run(self._output, {self._entry: values})
+        wanted = (len(values) if values.ndim else 1, len(self.labels))
+        if scores.shape != wanted:
+            raise GraphnetsError(
+                f"the output {self._output.name} is {scores.shape}, wanted {wanted} as there are "
+                "labels: name another --output_layer"
+            )
+        return scores
 
     def _check_photo(self, contents: dict) -> None:
         """Raise PhotoError if the photo is to blame: another tool's graph can fail by itself."""
@@ -112,24 +139,21 @@ class Classifier:
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 
-    def predict(
-        self, paths: Iterable[str | os.PathLike[str]], top_k: int = 5
-    ) -> Iterator[Prediction]:
+    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
         Files are read as the results are taken: memory does not grow with their number.
         """
-        return predictions(paths, self.scores, self.labels, top_k)
+        if _is_free(self._entry) and _is_free(self._output):
+            results = in_batches(paths, self._read, self._run, self.scores)
+        else:
+            results = ahead(paths, self.scores)
+        return predictions(results, self.labels, top_k)
 
 
-def predictions(
-    paths: Iterable[str | os.PathLike[str]],
-    scores: Callable[[str | os.PathLike[str]], np.ndarray],
-    labels: Sequence[str],
-    top_k: int,
-) -> Iterator[Prediction]:
-    """What `scores` says of each file, in order, files read ahead; see `Classifier.predict`."""
-    for path, result in ahead(paths, scores):
+def predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
+    """The likeliest of each file's scores (classes,), in order; see `Classifier.predict`."""
+    for path, result in results:
         try:
             values = result()
         except PhotoError as error:
@@ -139,7 +163,45 @@ def predictions(
         yield Prediction(os.fspath(path), [(labels[i], float(values[i])) for i in best])
 
 
-def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
+def in_batches(
+    paths: Iterable[File],
+    read: Callable[[File], np.ndarray],
+    run: Callable[[np.ndarray], np.ndarray],
+    alone: Callable[[File], np.ndarray],
+) -> Results:
+    """What `ahead(paths, alone)` gives, from runs on BATCH files at a time, two batches in hand.
+
+    read: a file to (1, height, width, 3), called in threads; run: photos (n, height, width, 3) to
+    (n, classes); alone: a file to (classes,), called where read or run fails.
+    """
+    photos = ahead(paths, read, BATCH + 1)  # taking a batch of them leaves the next one waiting
+    while batch := _next_batch(photos, run):
+        for path, row in batch:
+            # What has no row is run alone: it says what is wrong with it, or nothing is.
+            yield path, partial(alone, path) if row is None else partial(np.asarray, row)
+
+
+def _next_batch(
+    photos: Iterator[tuple], run: Callable[[np.ndarray], np.ndarray]
+) -> list[tuple[File, np.ndarray | None]]:
+    """The next BATCH files, each with its scores (classes,), or None where read or run failed."""
+    batch = [(path, _or_none(result)) for path, result in islice(photos, BATCH)]
+    values = [value for _, value in batch if value is not None]
+    scores = _or_none(lambda: run(np.concatenate(values))) if values else None
+    if scores is None:
+        return [(path, None) for path, _ in batch]
+    rows = iter(scores)
+    return [(path, None if value is None else next(rows)) for path, value in batch]
+
+
+def _or_none(result: Callable[[], np.ndarray]) -> np.ndarray | None:
+    try:
+        return result()
+    except (GraphnetsError, tf.errors.OpError):
+        return None
+
+
+def photo_paths(arguments: Sequence[File]) -> Iterator[str]:
     """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
     for argument in arguments:
         if not os.path.isdir(argument):
@@ -152,7 +214,7 @@ def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
                     yield os.path.join(folder, name)
 
 
-def _read_labels(path: str | os.PathLike[str]) -> list[str]:
+def _read_labels(path: File) -> list[str]:
     try:
         text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
@@ -160,7 +222,7 @@ def _read_labels(path: str | os.PathLike[str]) -> list[str]:
     return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
-def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike[str]) -> tf.Tensor:
+def _tensor(graph: tf.Graph, name: str, source: File) -> tf.Tensor:
     try:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
     except (KeyError, ValueError):
@@ -172,6 +234,43 @@ def _tensor(graph: tf.Graph, name: str, source: str | os.PathLike[str]) -> tf.Te
             f"its softmax is {', '.join(outputs) or 'none'}: name them with --input_layer and "
             "--output_layer"
         ) from None
+
+
+def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor | None:
+    """Where a graph of `export` takes a batch, (n, height, width, 3); None in any other graph."""
+    try:
+        resized = graph.get_tensor_by_name(f"{RESIZED}:0")
+    except KeyError:
+        return None
+    shape = resized.shape.as_list() if resized.shape.rank == 4 else []
+    takes_batches = (
+        resized.op.type == "PlaceholderWithDefault"
+        and resized.dtype.is_floating
+        and shape[:1] == [None]
+        and all(shape[1:3])
+        and shape[3:] == [3]
+    )
+    takes_bytes = entry.dtype == tf.string and entry.shape.rank == 0
+    is_between = entry.op.name in _behind(resized) and entry.op.name not in _behind(output, RESIZED)
+    return resized if takes_batches and takes_bytes and is_between else None
+
+
+def _behind(tensor: tf.Tensor, cut: str = "") -> set[str]:
+    """The operations that a tensor is computed from, without those behind the operation `cut`."""
+    found: set[str] = set()
+    waiting = [tensor.op]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found.add(op.name)
+            if op.name != cut:
+                waiting += [*(source.op for source in op.inputs), *op.control_inputs]
+    return found
+
+
+def _is_free(tensor: tf.Tensor) -> bool:
+    """Whether the first dimension is left open; a graph that tells no shape tells no batches."""
+    return bool(tensor.shape.rank) and tensor.shape.as_list()[0] is None
 
 
 def _input_value(

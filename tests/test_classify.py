@@ -1,5 +1,6 @@
 """Classifying with a pretrained network: the scores by NumPy, the names in the right order."""
 
+import itertools
 import os
 
 import graphs
@@ -9,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 from test_export import pixels, resized_by_hand, softmax_by_hand, write_png
 
-from graphnets import inception, names, vgg16
+from graphnets import images, inception, names, predict, vgg16
 from graphnets.classify import ImageNetClassifier
 from graphnets.declared import Declared, DeclaredNetwork
 from graphnets.errors import GraphnetsError, PhotoError
@@ -90,6 +91,68 @@ def test_predictions_come_in_order_and_unreadable_files_say_why(classifier, tmp_
         scores = by_hand(pixels(number, *SIZE))
         assert prediction.problem == ""
         assert prediction.top[0][0] == names.imagenet()[scores.argmax()]
+
+
+def watch_runs(classifier, monkeypatch, largest=32):
+    """The list that gets the number of photos of each run; more than `largest` are too many."""
+    counts, run = [], classifier._session.run
+
+    def watched(fetch, feed_dict):
+        if fetch is classifier._scores:
+            [photos] = feed_dict.values()
+            counts.append(len(photos))
+            if len(photos) > largest:
+                raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+        return run(fetch, feed_dict)
+
+    monkeypatch.setattr(classifier._session, "run", watched)
+    return counts
+
+
+@pytest.mark.parametrize(
+    "largest, counts",
+    [(32, [30, 31, 6]), (30, [30, 31, *[1] * 31, 6])],
+    ids=["in batches", "alone where a batch fails"],
+)
+def test_batches_give_what_the_photos_give_alone(
+    classifier, tmp_path, monkeypatch, largest, counts
+):
+    broken = (0, 31, 40, 70)
+    paths = [write_png(tmp_path / f"{i}.png", pixels(i, 5 + i % 4, 8)) for i in range(71)]
+    for number in broken:
+        paths[number].write_bytes(b"not a picture")
+    with monkeypatch.context() as context:
+        run = watch_runs(classifier, context, largest)
+        predictions = list(classifier.predict(paths, top_k=1000))
+    assert run == counts
+    assert [prediction.path for prediction in predictions] == [str(path) for path in paths]
+    for number, prediction in enumerate(predictions):
+        if number in broken:
+            assert prediction.problem == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+            continue
+        alone = classifier.scores(paths[number])
+        order = np.argsort(-alone, kind="stable")
+        scores = [score for _, score in prediction.top]
+        np.testing.assert_allclose(scores, alone[order], rtol=0, atol=1e-6)
+        assert prediction.top[0][0] == names.imagenet()[order[0]]
+
+
+def test_files_are_read_two_batches_ahead_at_most(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "BATCH", 4)
+    path, contents, read = write_png(tmp_path / "photo.png", pixels(1, *SIZE)), images.contents, []
+
+    def watched(path):
+        read.append(path)
+        return contents(path)
+
+    monkeypatch.setattr(images, "contents", watched)
+    taken = itertools.count()
+    predictions = classifier.predict(path for _ in taken)
+    assert read == []
+    assert next(predictions).problem == ""
+    assert 4 <= len(read) <= 8
+    assert next(taken) == 8
+    predictions.close()
 
 
 def test_scores_of_a_broken_photo_raise(classifier, tmp_path):

@@ -33,6 +33,7 @@ setup(
         "h5py>=3.10",
         "safetensors>=0.4",
         "matplotlib>=3.7",
+        "py-cpuinfo>=9",
     ],
     extras_require={
         # the last three are what the networks are compared with

@@ -1,6 +1,7 @@
 """Transfer learning on images with plain TensorFlow graphs.
 
-Importing this module does not import TensorFlow; using one of the names below does.
+Importing this module does not import TensorFlow; using one of the names below
+does, but for the options.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _MODULES = {
     "Classifier": "predict",
     "GraphnetsError": "errors",
     "Inception": "inception",
-    "RetrainOptions": "pipeline",
+    "RetrainOptions": "run_options",
     "TrainingOptions": "options",
     "VGG16": "vgg16",
     "alexnet_endpoints": "alexnet",
@@ -28,6 +29,7 @@ _MODULES = {
     "read_graph_def": "frozen",
     "retrain": "pipeline",
     "scan": "images",
+    "session_config": "precision",
     "split": "images",
     "train_head": "train",
     "vgg16_endpoints": "vgg16",

@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 
 from graphnets import __version__
+from graphnets.augmentation import Augmentation
 from graphnets.errors import GraphnetsError
+from graphnets.files import check_readable, check_writable, shown
 from graphnets.flags import (
     TEMPORARY,
     augmentation_flags,
@@ -25,8 +27,14 @@ from graphnets.flags import (
     run_flags,
     training_flags,
 )
+from graphnets.folders import check_class_count, class_files
+from graphnets.options import TrainingOptions
+from graphnets.precision import FLOAT32, check
+from graphnets.run_options import RetrainOptions, check_outputs, depth_names
 from graphnets.terminal import progress_bar, quiet_tensorflow, report, say_left_out, say_where
 
+# The flags of a network; not all commands have the last.
+NETWORK = ("architecture", "graph_file", "weights", "model_dir", "precision")
 FETCHED = ["inception_v3", "vgg16", "alexnet"]  # two readings, one file
 
 
@@ -75,13 +83,13 @@ def retrain(**flags) -> None:
     """Train a classifier for your classes: a head on a network's frozen features, or deeper."""
     misclassified = flags.pop("print_misclassified_test_images")
     least = flags.pop("assert_accuracy_at_least")
+    image_dir, chosen = _checked_run(flags)
+    check_outputs(chosen)
     quiet_tensorflow()
     from graphnets.checkpoints import Stopped
     from graphnets.pipeline import retrain as run
 
-    image_dir = flags.pop("image_dir")
-    network = _open_network(flags)
-    chosen = _retrain_options(flags)
+    network = _open_network(flags, chosen.training.seed)
     try:
         result = run(image_dir, network, chosen, progress_bar(), click.echo)
     except Stopped as stopped:
@@ -107,14 +115,16 @@ def retrain(**flags) -> None:
 @augmentation_flags
 def compare(depths: str, **flags) -> None:
     """Train from several layers on, on the same split and store, and show what each gives."""
+    names = depths.split(",")
+    depth_names(names)
+    image_dir, chosen = _checked_run(flags)
+    check_writable(Path(chosen.output_dir))
     quiet_tensorflow()
     from graphnets.compare import compare as run
     from graphnets.compare import table
 
-    image_dir = flags.pop("image_dir")
-    network = _open_network(flags)
-    chosen = _retrain_options(flags)
-    found = run(image_dir, network, depths.split(","), chosen, progress_bar(), click.echo)
+    network = _open_network(flags, chosen.training.seed)
+    found = run(image_dir, network, names, chosen, progress_bar(), click.echo)
     click.echo(f"\n{table(found)}\n")
     for suffix in ("csv", "json", "png"):
         click.echo(Path(chosen.output_dir) / f"compare.{suffix}")
@@ -125,15 +135,19 @@ def _taken(flags: dict, kind: type) -> dict:
     return {name: flags.pop(name) for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
-def _retrain_options(flags: dict):
-    """The options that the flags of a training command give; all of them are taken."""
-    from graphnets.augment import Augmentation
-    from graphnets.options import TrainingOptions
-    from graphnets.pipeline import RetrainOptions
+def _checked_run(flags: dict) -> tuple[str, RetrainOptions]:
+    """The photos' folder and the options that the flags of a training command give, checked.
 
-    training = TrainingOptions(**_taken(flags, TrainingOptions))
-    augmentation = Augmentation(**_taken(flags, Augmentation))
-    return RetrainOptions(**flags, training=training, augmentation=augmentation)
+    The flags of the network stay in `flags`.
+    """
+    image_dir = flags.pop("image_dir")
+    chosen = {name: flags.pop(name) for name in list(flags) if name not in NETWORK}
+    training = TrainingOptions(**_taken(chosen, TrainingOptions))
+    augmentation = Augmentation(**_taken(chosen, Augmentation))
+    options = RetrainOptions(**chosen, training=training, augmentation=augmentation)
+    _check_network(flags)
+    _check_photos(image_dir)
+    return image_dir, options
 
 
 @main.command()
@@ -158,16 +172,17 @@ def predict(**flags) -> None:
     The --input_ flags but the first are for another tool's graph that takes pictures, not bytes.
     """
     photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
+    graph, labels = flags.pop("graph"), flags.pop("labels")
+    for path in (graph, labels):
+        check_readable(path)
     quiet_tensorflow()
     from graphnets.predict import Classifier, InputOptions, photo_paths
 
-    classifier = Classifier(flags.pop("graph"), flags.pop("labels"), InputOptions(**flags))
+    classifier = Classifier(graph, labels, InputOptions(**flags))
     _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
 
 
 def _say_predictions(predictions: Iterable, as_json: bool) -> None:
-    from graphnets.images import shown
-
     read = left_out = 0
     for prediction in predictions:
         if prediction.problem:
@@ -200,6 +215,8 @@ def _as_json(prediction) -> dict:
 @click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
 def extract(output: str, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels."""
+    _check_network(flags)
+    _check_photos(flags["image_dir"])
     quiet_tensorflow()
     import numpy as np
 
@@ -258,9 +275,10 @@ def fetch(names: tuple[str, ...], only_list: bool, file: str | None, model_dir: 
 @network_flags
 def inspect(**flags) -> None:
     """List a network's layers: index, name, kind, output shape, parameters."""
-    quiet_tensorflow()
     if flags["architecture"] != "inception_v3" and not flags["graph_file"]:
         flags["weights"] = "random"  # the list is the same for all weights
+    _check_network(flags)
+    quiet_tensorflow()
     layers = _open_network(flags).layers()
     width = max(len(layer.name) for layer in layers)
     click.echo(f"{'#':>4s}  {'name':{width}s}  {'kind':8s}  {'output':20s}  {'parameters':>11s}")
@@ -296,6 +314,7 @@ def convert(source: str, target: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> None:
     """Name what is in IMAGES, files or whole folders: ImageNet's classes, likeliest first."""
+    _check_network(flags)
     quiet_tensorflow()
     from graphnets.classify import ImageNetClassifier
     from graphnets.predict import photo_paths
@@ -311,7 +330,6 @@ def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
     quiet_tensorflow()
     from graphnets.demo import demo as run
-    from graphnets.pipeline import RetrainOptions
     from graphnets.predict import Classifier
 
     result = run(output_dir, per_class, progress=progress_bar(), say=click.echo)
@@ -326,15 +344,39 @@ def demo(output_dir: str, per_class: int) -> None:
     say_where(options)
 
 
-def _open_network(flags: dict):
-    """The network that the flags name; they are taken out of `flags`."""
+def _open_network(flags: dict, seed: int = 0):
+    """The network that the flags name; seed: of weights that are drawn."""
     from graphnets.architectures import open_network
 
-    architecture, graph, weights, model_dir = (
-        flags.pop(name) for name in ("architecture", "graph_file", "weights", "model_dir")
-    )
+    architecture, graph, weights, model_dir = (flags[name] for name in NETWORK[:-1])
+    precision = flags.get("precision", FLOAT32)
+    return open_network(architecture, graph or weights, model_dir, seed, precision)
+
+
+def _check_network(flags: dict) -> None:
+    """Raise GraphnetsError if the flags that name the network contradict, or its file is missing.
+
+    Like all checks before `quiet_tensorflow`, so that a mistake is told at once: the import takes
+    seconds.
+    """
+    from graphnets.formats import kind
+    from graphnets.weights import RANDOM, default_file
+
+    architecture, graph, weights, model_dir = (flags[name] for name in NETWORK[:-1])
+    check(flags.get("precision", FLOAT32))
     if graph and architecture != "inception_v3":
         raise GraphnetsError(f"--graph is for inception_v3; {architecture} takes --weights")
     if weights and architecture == "inception_v3":
         raise GraphnetsError("--weights is not for inception_v3; it takes --graph FILE.pb")
-    return open_network(architecture, graph or weights, model_dir, flags.get("seed", 0))
+    if graph:
+        check_readable(graph)
+    elif not weights:
+        default_file(architecture, model_dir)
+    elif weights != RANDOM:
+        kind(weights)
+
+
+def _check_photos(image_dir: str) -> None:
+    """Raise GraphnetsError if the folder has no classes of photos."""
+    classes = {label for label, _ in class_files(image_dir)}
+    check_class_count(len(classes))

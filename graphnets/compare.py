@@ -15,12 +15,14 @@ import pandas as pd
 from graphnets import plots
 from graphnets.errors import GraphnetsError
 from graphnets.features import Bottlenecks, endpoint_names, with_copies
-from graphnets.files import write_whole
-from graphnets.heads import Head, head_shape
+from graphnets.files import check_writable, write_whole
+from graphnets.heads import Head
 from graphnets.images import Progress, check_classes, no_progress, scan, shown, split
 from graphnets.network import Cut, Network
-from graphnets.pipeline import RetrainOptions, check_writable, tested_figures
+from graphnets.options import head_shape
+from graphnets.pipeline import tested_figures
 from graphnets.plots import Curve
+from graphnets.run_options import RetrainOptions, depth_names
 from graphnets.stock import Stock
 from graphnets.summaries import Summaries
 from graphnets.train import Examples
@@ -118,13 +120,10 @@ def table(depths: Sequence[Depth]) -> str:
 def _cuts(
     network: Network, names: Sequence[str], depths: Sequence[str], options: RetrainOptions
 ) -> dict[str, Cut]:
-    depths = [depth.strip().removesuffix(":") for depth in depths]
-    if not depths or "" in depths or len(set(depths)) < len(depths):
-        raise GraphnetsError(
-            f"got the depths {', '.join(depths) or 'none'}; wanted different layers, such as "
-            "fc8, fc7: the first that trains"
-        )
-    cuts = {depth: network.cut(names, depth if depth == "all" else f"{depth}:") for depth in depths}
+    cuts = {
+        depth: network.cut(names, depth if depth == "all" else f"{depth}:")
+        for depth in depth_names(depths)
+    }
     for depth, cut in cuts.items():
         if options.copies and not cut.after:
             raise GraphnetsError(
@@ -234,6 +233,7 @@ def _provenance(
         "architecture": network.name,
         "weights": network.fingerprint,
         "endpoint": ",".join(names),
+        "precision": network.precision,
         "photos": counts,
         "options": {
             **options.splitting,

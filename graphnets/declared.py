@@ -27,9 +27,8 @@ from graphnets.network import (
     stack,
     unknown,
 )
-from graphnets.weights import RandomWeights, Weights, default_file, read_weights
+from graphnets.weights import RANDOM, RandomWeights, Weights, default_file, read_weights
 
-RANDOM = "random"
 FEATURES, LOGITS = "fc7", "fc8"
 LARGEST = 4096  # pixels, where looking for the sizes that a network takes ends
 
@@ -187,7 +186,8 @@ class DeclaredNetwork(Network):
             W, b = self._weights[layer]
             pairs[layer] = values.get(f"{layer}/W", W), values.get(f"{layer}/b", b)
         weights = ChainMap(pairs, self._weights)  # type: ignore[arg-type]
-        return DeclaredNetwork(self._declared, weights, f"{self.fingerprint}, fine-tuned")
+        tuned = DeclaredNetwork(self._declared, weights, f"{self.fingerprint}, fine-tuned")
+        return tuned.computing_in(self.precision)
 
     def _last(self, names: Sequence[str]) -> str:
         for name in names:

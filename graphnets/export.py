@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
 from graphnets import jpeg
 from graphnets.errors import GraphnetsError
-from graphnets.files import write_whole
+from graphnets.files import refuse_existing, write_whole
 from graphnets.heads import Head, head_input
 from graphnets.network import Network
+from graphnets.run_options import OUTPUT
 
-INPUT = "DecodeJPGInput"  # the names of retrain.py and label_image.py
-OUTPUT = "final_result"
+INPUT = "DecodeJPGInput"  # the name of retrain.py and label_image.py
 
 
 def classifier_graph_def(
@@ -71,14 +70,6 @@ def write_graph(path: str | os.PathLike[str], graph_def: tf.GraphDef) -> None:
 def write_labels(path: str | os.PathLike[str], labels: Sequence[str]) -> None:
     """Write the labels, one a line, in the order of the output's columns."""
     write_whole(path, "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape"))
-
-
-def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
-    """Raise GraphnetsError if the folder for a SavedModel is there already."""
-    if Path(saved_model_dir).exists():
-        raise GraphnetsError(
-            f"{saved_model_dir} is there already; name a new folder for the SavedModel"
-        )
 
 
 def write_saved_model(

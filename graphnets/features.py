@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -14,14 +13,16 @@ import numpy as np
 import pandas as pd
 import tensorflow.compat.v1 as tf
 
-from graphnets import augment, images, jpeg
-from graphnets.augment import Augmentation
+from graphnets import jpeg
+from graphnets.augmentation import Augmentation
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.images import Progress, no_progress
 from graphnets.network import Network
-from graphnets.store import FeatureStore, Rows
-
-BATCH = 32  # photos a run; 16 to 64 measured the same
+from graphnets.precision import FLOAT32
+from graphnets.reading import BATCH, Item, ahead, photo_reader, variant_reader
+from graphnets.rows import Rows
+from graphnets.store import FeatureStore
+from graphnets.weights import aligned_empty
 
 
 def endpoint_names(network: Network, endpoint: str | Sequence[str] | None) -> list[str]:
@@ -79,6 +80,8 @@ class Endpoint(NamedTuple):
 class Bottlenecks:
     """The features of photos at some endpoints of a network, kept in one store per endpoint.
 
+    What the network computes in another precision than float32 is stored by itself.
+
     endpoint: names with commas between, or a sequence of them, None for the network's default;
     they are stored averaged over the picture, and `read` returns them. maps: the names of endpoints
     that are stored whole, for `rows`. One pass over the photos fills all stores.
@@ -120,6 +123,8 @@ class Bottlenecks:
         }
         if endpoint.whole:
             identity["pooling"] = "none"
+        if self.network.precision != FLOAT32:
+            identity["precision"] = self.network.precision
         if self._augmentation:
             identity["augmentation"] = self._augmentation.describe()
             identity["seed"] = self._seed
@@ -164,7 +169,7 @@ class Bottlenecks:
     def _run(self, photos: pd.DataFrame, problems: dict[str, str], progress: Progress) -> None:
         keys = list(photos.key)
         stores = {e: store for e, store in self._stores.items() if not store.has(keys).all()}
-        with tf.Graph().as_default(), tf.Session() as session:
+        with tf.Graph().as_default(), self.network.session() as session:
             read = self._reader(session)
             resized = tf.placeholder(tf.float32, [None, *self.network.size, 3])
             endpoints = self.network.build(resized, list(dict.fromkeys(e.name for e in stores)))
@@ -175,9 +180,15 @@ class Bottlenecks:
             pictures = _pictures(ahead(items, read, max(2, in_hand)), problems)
             bar = progress(pictures, total=len(photos), desc="features", unit="photos")
             readable = ((key, picture) for key, picture in bar if picture is not None)
-            while batch := list(islice(readable, BATCH)):
-                rows = session.run(tensors, {resized: np.stack([x for _, x in batch])})
-                _store(stores.values(), [key for key, _ in batch], rows)
+            with ThreadPoolExecutor(1) as disk:  # which the next batch does not wait for
+                writing: Future | None = None
+                while batch := list(islice(readable, BATCH)):
+                    rows = session.run(tensors, {resized: _stacked([x for _, x in batch])})
+                    if writing is not None:
+                        writing.result()
+                    writing = disk.submit(_store, stores.values(), [key for key, _ in batch], rows)
+                if writing is not None:
+                    writing.result()
 
     def _reader(self, session: tf.Session) -> Callable[[Item], np.ndarray]:
         """A function from a photo to its pictures, float32 (k, *size, 3), see `photo_reader`."""
@@ -188,11 +199,15 @@ class Bottlenecks:
 
     def read(self, photos: pd.DataFrame) -> np.ndarray:
         """The features of photos that were added: float32 (n, features), endpoints side by side."""
-        return np.concatenate([np.empty((len(photos), 0), np.float32), *self.each(photos)], axis=1)
+        found = [self._stores[endpoint].read(list(photos.key)) for endpoint in self._pooled]
+        return np.concatenate([np.empty((len(photos), 0), np.float32), *found], axis=1)
 
-    def each(self, photos: pd.DataFrame) -> list[np.ndarray]:
-        """The features of photos that were added, endpoint by endpoint: float32 (n, features)."""
-        return [self._stores[endpoint].read(list(photos.key)) for endpoint in self._pooled]
+    def each(self, photos: pd.DataFrame) -> list[Rows]:
+        """The features of photos that were added, endpoint by endpoint: (n, features).
+
+        They are fetched in parts, `rows[indices]`, from memory if they fit, else from the disk.
+        """
+        return [self._stores[endpoint].rows(list(photos.key)) for endpoint in self._pooled]
 
     def rows(self, name: str, photos: pd.DataFrame) -> Rows:
         """The values of one of `maps` for photos that were added: (n, height, width, channels).
@@ -207,15 +222,6 @@ class Bottlenecks:
                 "it in `maps`"
             )
         return self._stores[endpoint].rows(list(photos.key))
-
-
-class Item(NamedTuple):
-    """A photo to read once: its own key, and the keys and numbers of its copies (plain: 0)."""
-
-    path: str
-    source: str
-    keys: list[str]
-    copies: list[int]
 
 
 def _sources(photos: pd.DataFrame) -> pd.Series:
@@ -250,68 +256,13 @@ def _pictures(
         yield from zip(item.keys, pictures, strict=True)
 
 
+def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
+    """The pictures as one batch, where TensorFlow takes it over without a copy."""
+    return np.stack(pictures, out=aligned_empty((len(pictures), *pictures[0].shape)))
+
+
 def _store(stores: Iterable[FeatureStore], keys: list[str], rows: Iterable[np.ndarray]) -> None:
     for store, row in zip(stores, rows, strict=True):
         new = ~store.has(keys)  # another run or endpoint list may have been here
         if new.any():
             store.append([k for k, n in zip(keys, new, strict=True) if n], row[new])
-
-
-def photo_reader(session: tf.Session, size: tuple[int, int]) -> Callable[[str], np.ndarray]:
-    """A function from a file's path to the network's input, float32 (1, *size, 3).
-
-    It may be called from several threads, and raises PhotoError if the file cannot be read.
-    """
-    contents = tf.placeholder(tf.string, [])
-    resized = jpeg.resize(jpeg.decode(contents), size)
-    return lambda path: _decoded(session, resized, contents, path)
-
-
-def variant_reader(
-    session: tf.Session, size: tuple[int, int], augmentation: Augmentation, seed: int
-) -> Callable[[Item], np.ndarray]:
-    """A function from a photo to its variants, float32 (len(copies), *size, 3).
-
-    It may be called from several threads, and raises PhotoError if the file cannot be read.
-    """
-    contents = tf.placeholder(tf.string, [])
-    image = jpeg.decode(contents)
-    photo = tf.placeholder(tf.uint8, [None, None, 3])
-    transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
-    variant = augment.apply(photo, transform, brightness, size)
-
-    def read(item: Item) -> np.ndarray:
-        pixels = _decoded(session, image, contents, item.path)  # once for all its variants
-        drawn = [augment.draw(augmentation, size, seed, item.source, copy) for copy in item.copies]
-        feeds = [{photo: pixels, transform: d.transform, brightness: d.brightness} for d in drawn]
-        return np.concatenate([session.run(variant, feed) for feed in feeds])
-
-    return read
-
-
-def _decoded(session: tf.Session, image: tf.Tensor, contents: tf.Tensor, path: str) -> np.ndarray:
-    data = images.contents(path)
-    try:
-        return session.run(image, {contents: data})
-    except tf.errors.InvalidArgumentError:
-        raise PhotoError("damaged or cut off") from None
-
-
-def ahead(items: Iterable, work: Callable, in_hand: int = 2 * BATCH) -> Iterator[tuple]:
-    """(item, function that returns or raises the result) in order, threads working ahead.
-
-    At most `in_hand` items are waiting at a time, so that memory does not grow with the photos.
-    """
-    with ThreadPoolExecutor() as pool:
-        waiting: deque[tuple[object, Future]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(work, item)))
-                if len(waiting) >= in_hand:
-                    done, future = waiting.popleft()
-                    yield done, future.result
-            while waiting:
-                done, future = waiting.popleft()
-                yield done, future.result
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -1,13 +1,17 @@
-"""Writing files so that nobody ever sees half of one, and telling files apart."""
+"""Writing files so that nobody ever sees half of one, telling files apart, and naming them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from graphnets.errors import GraphnetsError
 
 
 @contextmanager
@@ -41,3 +45,48 @@ def sha256(path: str | os.PathLike[str]) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file open for reading; GraphnetsError if it cannot be opened or read."""
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
+
+
+def check_readable(path: str | os.PathLike[str]) -> None:
+    """Raise what `reading` would, before the file is needed."""
+    if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+        return  # can be opened but once
+    with reading(path):
+        pass
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder; GraphnetsError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise GraphnetsError(
+            f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
+        ) from None
+
+
+def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
+    """Raise GraphnetsError if the folder for a SavedModel is there already."""
+    if Path(saved_model_dir).exists():
+        raise GraphnetsError(
+            f"{saved_model_dir} is there already; name a new folder for the SavedModel"
+        )
+
+
+def shown(text: object) -> str:
+    """Text that came with a file, safe to print: control and undecodable characters escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in str(text)
+    )

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import click
 
+from graphnets.options import OPTIMIZERS, SCHEDULES
+from graphnets.precision import FLOAT32, PRECISIONS
+
 TEMPORARY = tempfile.gettempdir()
-# TensorFlow-free copies; tests compare them with the library's.
+# A TensorFlow-free copy; a test compares it with the library's.
 ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]
-OPTIMIZERS = ["gradient_descent", "momentum", "adam", "rmsprop"]
 
 
 def options(*options: Callable) -> Callable:
@@ -59,6 +61,12 @@ photo_flags = options(
         "--endpoint",
         help="Layers to take features from, with commas between; 4-D ones are averaged over the "
         "picture.  [default: the network's]",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default=FLOAT32,
+        help="What the network computes in; bfloat16 where the processor has it, auto tries both.",
     ),
     click.option(
         "--bottleneck_dir",
@@ -115,7 +123,7 @@ training_flags = options(
     click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="gradient_descent"),
     click.option(
         "--learning_rate_schedule",
-        type=click.Choice(["constant", "cosine", "step"]),
+        type=click.Choice(SCHEDULES),
         default="constant",
     ),
     click.option(

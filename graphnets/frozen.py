@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.python.framework import op_def_registry
 
 from graphnets.errors import GraphnetsError
+from graphnets.files import reading
 
 # Ops that reach outside of the graph (files, Python, other hosts), though TensorFlow's registry
 # calls them stateless: Abort ends the process, ImmutableConst maps a file, and Dataset, Proto and
@@ -36,10 +37,8 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     """
     graph_def = tf.GraphDef()
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             graph_def.ParseFromString(file.read())
-    except OSError as error:
-        raise GraphnetsError(f"{path} cannot be read: {error.strerror}") from None
     except DecodeError:
         raise GraphnetsError(f"{path} is no GraphDef; wanted a frozen graph, a .pb file") from None
     if not graph_def.node:

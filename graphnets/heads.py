@@ -8,47 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
 from graphnets.features import features
+from graphnets.options import HeadShape
+from graphnets.rows import Table, in_parts
 
 Pair = tuple[np.ndarray, np.ndarray]
-
-
-class HeadShape(NamedTuple):
-    """flatten: keep maps whole, not averaged; units: of the hidden layer, 0 for none."""
-
-    flatten: bool = False
-    units: int = 0
-    dropout: float = 0.0
-
-
-def head_shape(text: str) -> HeadShape:
-    """ "linear", or parts with commas between: "flatten", "fc:UNITS", "dropout=SHARE".
-
-    "fc:256,dropout=0.5" is FC, ReLU, dropout, FC on features averaged over the picture; with
-    "flatten" in front, on whole maps. Raises GraphnetsError for anything else.
-    """
-    shape = HeadShape()
-    parts = [part.strip() for part in text.split(",")]
-    try:
-        for part in parts if parts != ["linear"] else []:
-            if part == "flatten":
-                shape = shape._replace(flatten=True)
-            elif part.startswith("fc:"):
-                shape = shape._replace(units=int(part.removeprefix("fc:")))
-            elif part.startswith("dropout="):
-                shape = shape._replace(dropout=float(part.removeprefix("dropout=")))
-            elif part != "linear":
-                raise ValueError(part)
-        sound = shape.units > 0 if "fc:" in text else not shape.dropout
-        if not sound or not 0 <= shape.dropout < 1:
-            raise ValueError(text)
-    except ValueError:
-        raise GraphnetsError(
-            f"got the head {text!r}; wanted 'linear', or '[flatten,]fc:UNITS[,dropout=SHARE]' with "
-            "a share from 0 to below 1"
-        ) from None
-    return shape
 
 
 class Head(NamedTuple):
@@ -102,13 +66,16 @@ class Standardisation(NamedTuple):
     scale: np.ndarray
 
 
-def standardisation(features: np.ndarray, floor: float = 0) -> Standardisation:
+def standardisation(features: Table, floor: float = 0) -> Standardisation:
     """The mean and 1 / standard deviation of each column; 0 for a column that is constant.
 
     floor: deviations count as at least this share of their root mean square over all columns.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
+    parts, count = in_parts(features), max(len(features), 1)
+    zeros = np.zeros(features.shape[1])
+    mean = sum((features[part].sum(axis=0, dtype=np.float64) for part in parts), zeros) / count
+    squares = sum((np.square(features[part] - mean).sum(axis=0) for part in parts), zeros)
+    deviation = np.sqrt(squares / count)
     constant = deviation <= 1e-6 * np.abs(mean).max(initial=1e-30)
     least = floor * np.sqrt(np.mean(deviation**2))
     scale = np.where(constant, 0, 1 / np.where(constant, 1, np.maximum(deviation, least)))
@@ -116,9 +83,10 @@ def standardisation(features: np.ndarray, floor: float = 0) -> Standardisation:
 
 
 class TrainableHead:
-    """A head in the default graph, on standardised features.
+    """A head in the default graph.
 
-    Its variables are `final_weights` and `final_biases`, and those of a hidden layer.
+    features: (n, width), standardised as `standard` says. Its variables are `final_weights` and
+    `final_biases`, and those of a hidden layer.
     training: whether dropout is on (bool) and the number of the step (int64), both scalars.
     initial: values of the variables, {name: array}.
     """
@@ -135,8 +103,7 @@ class TrainableHead:
     ) -> None:
         self._shape, self._standard = shape, standard
         self._initial = initial or {}
-        x = (features - standard.mean) * standard.scale
-        width = int(standard.mean.shape[0])
+        x, width = features, len(standard.mean)
         self.variables: list[tf.Variable] = []
         if shape.units:
             # He et al. 2015, arXiv 1502.01852: keeps the scale of activations through ReLUs.

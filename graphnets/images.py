@@ -19,12 +19,17 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.files import sha256
+from graphnets.files import sha256, shown
+from graphnets.folders import (
+    FEWEST_PHOTOS,
+    check_class_count,
+    check_percentages,
+    class_files,
+)
+from graphnets.folders import NOT_PHOTOS as NOT_PHOTOS
 
 FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # besides JPEG; no other parser of Pillow is run
 MAX_PIXELS = 178_956_970  # where Pillow refuses a picture as a decompression bomb
-FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
-NOT_PHOTOS = ("thumbs.db", "desktop.ini")  # what file managers leave behind
 HASH_BUCKETS = 2**27 - 1  # retrain.py's MAX_NUM_IMAGES_PER_CLASS
 
 Progress = Callable[..., Iterable]
@@ -46,7 +51,7 @@ def scan(image_dir: str | os.PathLike[str], progress: Progress = no_progress) ->
 
     Hidden files are passed over. Raises GraphnetsError if the folder or its classes cannot serve.
     """
-    paths = [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
+    paths = class_files(image_dir)
     with ThreadPoolExecutor() as pool:
         hashed = pool.map(lambda item: _key(item[1]), paths)
         keys = list(progress(hashed, total=len(paths), desc="reading photos"))
@@ -61,43 +66,6 @@ def scan(image_dir: str | os.PathLike[str], progress: Progress = no_progress) ->
     )
     check_classes(photos)
     return photos
-
-
-def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
-    if not os.path.isdir(image_dir):
-        raise GraphnetsError(
-            f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class"
-        )
-    labels = sorted(e.name for e in _visible(image_dir) if os.path.isdir(e.path))
-    for label in labels:
-        if label.splitlines() != [label]:  # the labels file has one label a line
-            raise GraphnetsError(
-                f"the folder name {shown(label)} has a line break; rename it, it becomes a label"
-            )
-    return labels
-
-
-def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
-    try:
-        return [entry for entry in os.scandir(folder) if entry.name[0] != "."]
-    except OSError as error:
-        raise GraphnetsError(f"{shown(folder)} cannot be read: {error.strerror}") from None
-
-
-def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
-    folder = os.path.join(image_dir, label)
-    paths = sorted(e.path for e in _visible(folder) if e.name.lower() not in NOT_PHOTOS)
-    if not paths:
-        raise GraphnetsError(
-            f"the class folder {shown(folder)} has no photos, each class needs {FEWEST_PHOTOS} or "
-            "more: add photos or take the folder away"
-        )
-    if all(os.path.isdir(path) for path in paths):
-        raise GraphnetsError(
-            f"{shown(folder)} holds folders, not photos; wanted photos right inside each class "
-            f"folder: is {shown(folder)} the folder to name?"
-        )
-    return paths
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -124,11 +92,7 @@ def check_classes(photos: pd.DataFrame) -> None:
             f"each class needs {FEWEST_PHOTOS} readable photos or more, but {'; '.join(short)}: "
             "add photos or take the folder away"
         )
-    if len(usable) < 2:
-        raise GraphnetsError(
-            f"found {len(usable)} class folders with photos, wanted 2 or more: one sub-folder per "
-            "class, named as the class"
-        )
+    check_class_count(len(usable))
 
 
 def split(
@@ -147,12 +111,7 @@ def split(
 
     Raises GraphnetsError if the percentages leave nothing to train on.
     """
-    sound = testing_percentage >= 0 and validation_percentage >= 0  # false for a NaN
-    if not sound or testing_percentage + validation_percentage >= 100:
-        raise GraphnetsError(
-            f"testing {testing_percentage} % and validation {validation_percentage} % leave "
-            "nothing to train on; wanted percentages from 0 whose sum is below 100"
-        )
+    check_percentages(testing_percentage, validation_percentage)
     photos = photos.assign(split="")
     for label, group in photos[photos.problem == ""].groupby("label"):
         percent = group.path.map(lambda path: _hash_percentage(path, split_seed))
@@ -239,11 +198,3 @@ def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=0)  # read once, in memory: size does not matter
     return buffer.getvalue()
-
-
-def shown(text: object) -> str:
-    """Text that came with a file, safe to print: control and undecodable characters escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in str(text)
-    )

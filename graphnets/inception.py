@@ -197,7 +197,8 @@ class InceptionNetwork(Network):
     def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
         """See `Network.tuned`."""
         graph_def = unfreeze.with_values(self._graph_def, values)
-        return InceptionNetwork(graph_def, f"{self.fingerprint}, fine-tuned")
+        tuned = InceptionNetwork(graph_def, f"{self.fingerprint}, fine-tuned")
+        return tuned.computing_in(self.precision)
 
     def _checked(self, name: str) -> str:
         """The name of a tensor, with its ":0"."""

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
+EXIF = b"Exif\x00\x00"  # what stands in front of the TIFF header
+HEAD = 1 << 16  # bytes of a file in which EXIF is looked for
 PREPROCESSING = "decode_jpeg, upright, bilinear"  # part of the feature store's key
 
 
-def decode(contents: tf.Tensor) -> tf.Tensor:
+def may_be_turned(data: bytes) -> bool:
+    """Whether `decode` has to look for an EXIF orientation in the bytes of a photo."""
+    return EXIF in data[:HEAD]
+
+
+def decode(contents: tf.Tensor, turn: bool = True) -> tf.Tensor:
     """Decode one photo and turn it upright as its EXIF orientation says.
 
     contents: scalar string, a JPEG (or a PNG, which the same op reads).
+    turn=False leaves EXIF alone: the same picture, sooner, where `may_be_turned` is False.
     Returns uint8 (height, width, 3), RGB. CMYK and grey become RGB.
     """
     with tf.name_scope("photo"):  # frozen graphs own names such as DecodeJpeg
         image = tf.image.decode_jpeg(contents, channels=3)
+        if not turn:
+            return image
         orientation = exif_orientation(contents)
         # EXIF 2.3, tag 0x0112: 5 to 8 are 1 to 4 mirrored at the main diagonal.
         image = tf.transpose(image, tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2]))
@@ -45,12 +55,11 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     contents: scalar string. Nothing in it can make this fail: bytes outside of it read as 0,
     and damaged EXIF is no EXIF.
     """
-    head = tf.cast(tf.decode_raw(tf.strings.substr(contents, 0, 1 << 16), tf.uint8), tf.int32)
+    head = tf.cast(tf.decode_raw(tf.strings.substr(contents, 0, HEAD), tf.uint8), tf.int32)
     data = tf.concat([head, tf.zeros([16], tf.int32)], 0)
     starts = tf.size(head) + 1  # not 0, where argmax would fail
-    marker = [
-        tf.equal(data[i : starts + i], code) for i, code in enumerate(b"Exif\x00\x00")
-    ]  # the TIFF header that follows it is what offsets count from
+    # The TIFF header that follows it is what offsets count from.
+    marker = [tf.equal(data[i : starts + i], code) for i, code in enumerate(EXIF)]
     found = tf.reduce_all(marker, 0)
     tiff = tf.cast(tf.argmax(tf.cast(found, tf.int32)), tf.int32) + 6
 
@@ -66,7 +75,7 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
 
     lower = tf.where(little_endian, word(tiff + 4), word(tiff + 6))
     upper = tf.where(little_endian, word(tiff + 6), word(tiff + 4))
-    # The head is 64 KiB: an offset with an upper half points behind it.
+    # HEAD is 64 KiB: an offset with an upper half points behind it.
     first_ifd = tiff + tf.where(tf.equal(upper, 0), lower, starts)
     entries = first_ifd + 2 + 12 * tf.range(word(first_ifd))
     values = tf.where(tf.equal(word(entries), 0x0112), word(entries + 8), entries * 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import threading
@@ -14,6 +15,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.layers import Layer
+from graphnets.precision import AUTO, FLOAT32, check, faster, session_config
 from graphnets.weights import ALIGNMENT, Weights, aligned_empty
 
 Rows = Sequence[tuple[str, Layer]]
@@ -63,13 +65,30 @@ class Network(ABC):
     """A pretrained network, as the feature store, the exporter and the commands see it.
 
     size is the height and width of the pictures it takes; fingerprint tells its weights from all
-    others; default_endpoint may name several endpoints, with commas between.
+    others; default_endpoint may name several endpoints, with commas between. precision: what it
+    computes in, "float32" or "bfloat16".
     """
 
     name: str
     size: tuple[int, int]
     default_endpoint: str
     fingerprint: str
+    precision: str = FLOAT32
+
+    def session(self) -> tf.Session:
+        """A session on the default graph that computes in the network's precision."""
+        return tf.Session(config=session_config(self.precision))
+
+    def computing_in(self, precision: str) -> Network:
+        """The same network in another precision: "float32", "bfloat16", or the faster ("auto").
+
+        "auto" keeps float32 unless bfloat16 is measured to be faster here. Raises GraphnetsError
+        for another name, and for bfloat16 on a processor that does not have it.
+        """
+        check(precision)
+        found = copy.copy(self)
+        found.precision = faster(self) if precision == AUTO else precision
+        return found
 
     @abstractmethod
     def build(

@@ -1,22 +1,20 @@
-"""How heads, and layers before them, are trained: the options and what follows from them."""
+"""How heads, and layers before them, are trained: the options and what follows from them.
+
+Neither TensorFlow nor pandas here, and NumPy only where weights are computed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import tensorflow.compat.v1 as tf
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphnets.errors import GraphnetsError
-from graphnets.heads import head_shape
 
-OPTIMIZERS = {
-    "gradient_descent": tf.train.GradientDescentOptimizer,
-    "momentum": lambda rate: tf.train.MomentumOptimizer(rate, 0.9),
-    "adam": tf.train.AdamOptimizer,
-    "rmsprop": tf.train.RMSPropOptimizer,
-}
+if TYPE_CHECKING:
+    import numpy as np
+
+OPTIMIZERS = ("gradient_descent", "momentum", "adam", "rmsprop")
 SCHEDULES = ("constant", "cosine", "step")
 
 
@@ -35,7 +33,7 @@ class TrainingOptions:
     early_stopping: stop after so many validations without a better one (0: never).
     class_weights: "", "balanced" (each class counts the same), or "roses=2,tulips=0.5".
     warmup_steps: steps of the head alone before the chosen layers train with it.
-    head: see `heads.head_shape`.
+    head: see `head_shape`.
     """
 
     how_many_training_steps: int = 4000
@@ -75,11 +73,50 @@ class TrainingOptions:
         head_shape(self.head)
 
 
+class HeadShape(NamedTuple):
+    """flatten: keep maps whole, not averaged; units: of the hidden layer, 0 for none."""
+
+    flatten: bool = False
+    units: int = 0
+    dropout: float = 0.0
+
+
+def head_shape(text: str) -> HeadShape:
+    """ "linear", or parts with commas between: "flatten", "fc:UNITS", "dropout=SHARE".
+
+    "fc:256,dropout=0.5" is FC, ReLU, dropout, FC on features averaged over the picture; with
+    "flatten" in front, on whole maps. Raises GraphnetsError for anything else.
+    """
+    shape = HeadShape()
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        for part in parts if parts != ["linear"] else []:
+            if part == "flatten":
+                shape = shape._replace(flatten=True)
+            elif part.startswith("fc:"):
+                shape = shape._replace(units=int(part.removeprefix("fc:")))
+            elif part.startswith("dropout="):
+                shape = shape._replace(dropout=float(part.removeprefix("dropout=")))
+            elif part != "linear":
+                raise ValueError(part)
+        sound = shape.units > 0 if "fc:" in text else not shape.dropout
+        if not sound or not 0 <= shape.dropout < 1:
+            raise ValueError(text)
+    except ValueError:
+        raise GraphnetsError(
+            f"got the head {text!r}; wanted 'linear', or '[flatten,]fc:UNITS[,dropout=SHARE]' with "
+            "a share from 0 to below 1"
+        ) from None
+    return shape
+
+
 def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
     """The weight of each example, float32 (n,), from `TrainingOptions.class_weights`.
 
     Raises GraphnetsError for a class that is not among `names` and a weight below 0.
     """
+    import numpy as np
+
     if not text:
         return None
     weights = np.ones(len(names))

@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import platform
-import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,96 +18,18 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets import export
-from graphnets.augment import PHOTO, Augmentation
 from graphnets.checkpoints import Checkpoints
-from graphnets.errors import GraphnetsError
 from graphnets.evaluate import evaluate
 from graphnets.features import endpoint_names
 from graphnets.files import write_whole
 from graphnets.heads import Head
-from graphnets.images import Progress, no_progress, scan, shown, split
+from graphnets.images import Progress, no_progress, scan, split
 from graphnets.network import Cut, Network
-from graphnets.options import TrainingOptions
+from graphnets.run_options import RetrainOptions, check_outputs
 from graphnets.stock import Stock
 from graphnets.summaries import Summaries
 from graphnets.train import Examples, sample
 from graphnets.tune import Tuned, audit, features_behind, train
-
-COPIES = 8  # variants of a training photo, where none is said
-TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
-
-
-@dataclass(frozen=True)
-class RetrainOptions:
-    """What `retrain` reads, splits, trains and writes; names and defaults of retrain.py, and more.
-
-    trainable: the layers that train with the head ("fc7", "conv5:", "all"; "": none).
-    augmentation: how variants of the training photos are drawn; augmented_copies: how many of
-    each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation, PHOTO).
-    split_seed: another split. checkpoint_every: steps between checkpoints (0: none, but for the one
-    on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
-    """
-
-    endpoint: str | None = None  # None: the network's default
-    output_dir: str | os.PathLike[str] = TEMPORARY
-    output_graph: str | os.PathLike[str] | None = None  # None: in output_dir
-    output_labels: str | os.PathLike[str] | None = None  # None: in output_dir
-    saved_model_dir: str | os.PathLike[str] | None = None
-    bottleneck_dir: str | os.PathLike[str] = TEMPORARY / "bottleneck"
-    summaries_dir: str | os.PathLike[str] | None = TEMPORARY / "retrain_logs"
-    final_tensor_name: str = export.OUTPUT
-    testing_percentage: float = 10
-    validation_percentage: float = 10
-    split_seed: int = 0
-    test_batch_size: int = -1
-    trainable: str = ""
-    augmentation: Augmentation = Augmentation()
-    augmented_copies: int | None = None
-    checkpoint_every: int = 0
-    checkpoint_dir: str | os.PathLike[str] | None = None
-    max_to_keep: int = 5
-    resume: bool = False
-    training: TrainingOptions = field(default_factory=TrainingOptions)
-
-    def __post_init__(self) -> None:
-        for name in ("augmented_copies", "checkpoint_every"):
-            if (getattr(self, name) or 0) < 0:
-                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 0 or more")
-        if self.augmented_copies == 0 and self.augmentation.active:
-            raise GraphnetsError(
-                "augmented_copies is 0, and an augmentation is on; wanted 1 or more"
-            )
-
-    @property
-    def graph_path(self) -> Path:
-        """Where the frozen classifier is written."""
-        return Path(self.output_graph or Path(self.output_dir) / "output_graph.pb")
-
-    @property
-    def labels_path(self) -> Path:
-        """Where the labels are written."""
-        return Path(self.output_labels or Path(self.output_dir) / "output_labels.txt")
-
-    @property
-    def splitting(self) -> dict:
-        """The arguments of `images.split`."""
-        return {
-            "testing_percentage": self.testing_percentage,
-            "validation_percentage": self.validation_percentage,
-            "split_seed": self.split_seed,
-        }
-
-    @property
-    def copies(self) -> int:
-        """How many variants of each training photo are drawn."""
-        if self.augmented_copies is None:
-            return COPIES if self.augmentation.active else 0
-        return self.augmented_copies
-
-    @property
-    def drawn(self) -> Augmentation:
-        """How variants are drawn."""
-        return PHOTO if self.copies and not self.augmentation.active else self.augmentation
 
 
 @dataclass(frozen=True)
@@ -143,7 +63,7 @@ def retrain(
     """
     options = options or RetrainOptions()
     seconds = _Seconds()
-    _check_outputs(options)
+    check_outputs(options)
     names = endpoint_names(network, options.endpoint)
     cut = network.cut(names, options.trainable)
     with seconds("photos"):
@@ -204,7 +124,7 @@ def _checkpoints(
 ) -> Checkpoints:
     """Those of this run: equal in all that decides what it learns."""
     learns = {
-        "network": [network.name, network.fingerprint, names, options.trainable],
+        "network": [network.name, network.fingerprint, names, options.trainable, network.precision],
         "training": vars(options.training),
         "augmentation": [options.drawn.describe(), options.copies],
         "photos": photos[["label", "key", "split"]].to_csv(),
@@ -262,31 +182,6 @@ def _with_predictions(
     return photos
 
 
-def _check_outputs(options: RetrainOptions) -> None:
-    """Fail now, not after the photos were run, if what comes out cannot be written."""
-    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_./-]*", options.final_tensor_name):
-        raise GraphnetsError(
-            f"{options.final_tensor_name!r} cannot name the output; wanted letters, digits, '_', "
-            "'.', '/' or '-'"
-        )
-    if options.saved_model_dir:
-        export.refuse_existing(options.saved_model_dir)
-    folders = {Path(options.output_dir), options.graph_path.parent, options.labels_path.parent}
-    for folder in folders:
-        check_writable(folder)
-
-
-def check_writable(folder: Path) -> None:
-    """Make the folder; GraphnetsError if nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise GraphnetsError(
-            f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
-        ) from None
-
-
 def _provenance(network: Network, names: list[str], options: RetrainOptions) -> dict:
     """What someone needs to get the same figures again."""
     training = options.training
@@ -294,6 +189,7 @@ def _provenance(network: Network, names: list[str], options: RetrainOptions) -> 
         "architecture": network.name,
         "weights": network.fingerprint,
         "endpoint": ",".join(names),
+        "precision": network.precision,
         "seeds": {"training": training.seed},
         "options": {
             **options.splitting,

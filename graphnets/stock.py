@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from graphnets.errors import GraphnetsError
 from graphnets.features import Bottlenecks, with_copies
-from graphnets.heads import head_shape
 from graphnets.images import Progress, check_classes, split
 from graphnets.network import Cut, Network
-from graphnets.options import class_weights
+from graphnets.options import class_weights, head_shape
+from graphnets.rows import Rows, Table, joined
 from graphnets.tune import Pictures, Stored
 
 if TYPE_CHECKING:
@@ -74,43 +73,20 @@ class Stock:
         if name == "training":
             weights = class_weights(self._options.training.class_weights, numbers, labels)
         return Stored(
-            [np.concatenate(columns) for columns in zip(*parts, strict=True)],
+            [joined(columns) for columns in zip(*parts, strict=True)],
             self._at_cut(tables),
             numbers,
             weights,
         )
 
-    def _features(self, store: Bottlenecks, photos: pd.DataFrame) -> list[np.ndarray]:
+    def _features(self, store: Bottlenecks, photos: pd.DataFrame) -> list[Rows]:
         if not self._flatten:
             return store.each(photos)
-        whole = (store.rows(name, photos) for name in self._names)
-        return [rows[:].reshape(len(rows), math.prod(rows.shape[1:])) for rows in whole]
+        return [store.rows(name, photos).flat() for name in self._names]
 
-    def _at_cut(self, tables: list[tuple[Bottlenecks, pd.DataFrame]]):
+    def _at_cut(self, tables: list[tuple[Bottlenecks, pd.DataFrame]]) -> Table | Pictures | None:
         if not self._cut.layers:
             return None
         if not self._cut.after:
             return Pictures(list(tables[0][1].path), self._network.size)
-        parts = [store.rows(self._cut.after, table) for store, table in tables]
-        return parts[0] if len(parts) == 1 else Joined(parts)
-
-
-class Joined:
-    """Rows one after another, fetched by joined[indices]."""
-
-    def __init__(self, parts: Sequence[Any]) -> None:
-        self._parts = list(parts)
-        self._starts = np.cumsum([0, *map(len, parts)])
-        self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
-        indices = np.asarray(indices)
-        found = np.empty((len(indices), *self.shape[1:]), np.float32)
-        for part, start, end in zip(self._parts, self._starts, self._starts[1:], strict=False):
-            here = (indices >= start) & (indices < end)
-            if here.any():
-                found[here] = part[indices[here] - start]
-        return found
+        return joined([store.rows(self._cut.after, table) for store, table in tables])

@@ -24,44 +24,10 @@ import numpy as np
 
 from graphnets.errors import GraphnetsError
 from graphnets.files import write_whole
+from graphnets.rows import Rows, gather
 
 KEY_BYTES = 16
 DTYPE = np.dtype("<f4")
-IN_MEMORY = 2 << 30  # bytes; Rows that are larger stay on disk
-
-
-class Rows:
-    """Chosen rows of a store: `rows[indices]` is float32 (len(indices), *rows.shape[1:]).
-
-    indices: a 1-D array of integers or booleans, or a slice. What fits into IN_MEMORY is read at
-    once, the rest when asked for. What is added to the store later changes nothing here.
-    """
-
-    def __init__(
-        self, files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, shape: Sequence[int]
-    ) -> None:
-        self.shape = (len(row), *shape)
-        self._files, self._file, self._row = files, file, row
-        if math.prod(self.shape) * DTYPE.itemsize <= IN_MEMORY:
-            self._files = [_gather(files, file, row, math.prod(shape))]
-            self._file, self._row = np.zeros(len(self), int), np.arange(len(self))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, indices: slice | np.ndarray | Sequence[int]) -> np.ndarray:
-        file, row, shape = self._file[indices], self._row[indices], self.shape[1:]
-        return _gather(self._files, file, row, math.prod(shape)).reshape(len(row), *shape)
-
-
-def _gather(
-    files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, width: int
-) -> np.ndarray:
-    """float32 (n, width): for each n, the row `row[n]` of files[file[n]]."""
-    rows = np.empty((len(row), width), np.float32)
-    for place, (f, r) in enumerate(zip(file.tolist(), row.tolist(), strict=True)):
-        rows[place] = files[f][r]  # fancy indexing would copy each row twice
-    return rows
 
 
 class FeatureStore:
@@ -162,7 +128,7 @@ class FeatureStore:
     def read(self, keys: Sequence[str]) -> np.ndarray:
         """The rows of the keys: float32 (n, *shape). Raises KeyError if one is not stored."""
         found = self._stored(keys)
-        rows = _gather(self._files, self._file[found], self._row[found], self.width)
+        rows = gather(self._files, self._file[found], self._row[found], self.width)
         return rows.reshape(len(rows), *self.shape)
 
     def rows(self, keys: Sequence[str]) -> Rows:

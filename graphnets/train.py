@@ -6,18 +6,25 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
-from graphnets.heads import Head, Standardisation, TrainableHead, head_shape, standardisation
+from graphnets.heads import Head, Standardisation, TrainableHead, standardisation
 from graphnets.images import Progress, no_progress
-from graphnets.options import OPTIMIZERS, TrainingOptions, class_weights
+from graphnets.options import TrainingOptions, class_weights, head_shape
+from graphnets.rows import Standardised, Table
 from graphnets.summaries import Summaries
 
+OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
+    "gradient_descent": tf.train.GradientDescentOptimizer,
+    "momentum": lambda rate: tf.train.MomentumOptimizer(rate, 0.9),
+    "adam": tf.train.AdamOptimizer,
+    "rmsprop": tf.train.RMSPropOptimizer,
+}
 RUN_BYTES = 32e6  # of what is fed in a run that only evaluates
 
 
@@ -34,7 +41,7 @@ class Data(NamedTuple):
     weights: how much each example counts in the loss, float32 (n,); None: all the same.
     """
 
-    rows: Sequence[Any]
+    rows: Sequence[Table]
     labels: np.ndarray
     weights: np.ndarray | None = None
 
@@ -43,7 +50,8 @@ class Model(NamedTuple):
     """A graph in training: fed through `inputs`, trained in `groups`.
 
     groups: variables by the layer, the head's first, then from the last layer to the first.
-    step counts the steps taken, int64; dropping, bool, is fed where dropout is to be on.
+    step counts the steps taken, int64; dropping, bool, is fed where dropout is to be on. config:
+    of the session that trains it.
     """
 
     inputs: list[tf.Tensor]
@@ -51,6 +59,7 @@ class Model(NamedTuple):
     groups: list[list[tf.Variable]]
     step: tf.Variable
     dropping: tf.Tensor
+    config: tf.ConfigProto | None = None
 
 
 class Fitted(NamedTuple):
@@ -103,16 +112,28 @@ def train_head(
         options.class_weights, training.labels, [str(i) for i in range(classes)]
     )
     with tf.Graph().as_default(), Summaries(summaries_dir) as log:
-        x = tf.placeholder(
-            tf.float32, [None, training.features.shape[1]], "BottleneckInputPlaceholder"
+        standard = standardisation(training.features)
+        model, head = head_alone(standard, classes, options)
+        data, judge = (
+            Data([Standardised([split.features], *standard)], split.labels, counts)
+            for split, counts in ((training, weights), (validation, None))
         )
-        model, head = model_with_head(
-            [x], x, [], standardisation(training.features), classes, options
-        )
-        data = Data([training.features], training.labels, weights)
-        judge = Data([validation.features], validation.labels)
         fitted = fit(model, data, judge, options, log, progress=progress)
         return checked_head(head, fitted, options)
+
+
+def head_alone(
+    standard: Standardisation,
+    classes: int,
+    options: TrainingOptions,
+    initial: Mapping[str, np.ndarray] | None = None,
+) -> tuple[Model, TrainableHead]:
+    """Add a head by itself to the default graph; it is fed with `rows.Standardised`.
+
+    Standardising the features once, and not at each step, saves a fifth of a step's time.
+    """
+    x = tf.placeholder(tf.float32, [None, len(standard.mean)], "BottleneckInputPlaceholder")
+    return model_with_head([x], x, [], standard, classes, options, initial)
 
 
 def model_with_head(
@@ -124,9 +145,9 @@ def model_with_head(
     options: TrainingOptions,
     initial: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Model, TrainableHead]:
-    """Add a head on `features`, (n, width), to the default graph.
+    """Add a head on standardised `features`, (n, width), to the default graph.
 
-    standard: of what the frozen network gave for the training photos.
+    standard: how they were standardised, by what the frozen network gave for the training photos.
     layers: the variables of the network's layers that train, from the last to the first.
     initial: values for the head's variables, by name.
     """
@@ -181,7 +202,7 @@ def fit(
     steps = options.how_many_training_steps
     judges = len(validation.labels) > 0
     seconds, timed = 0.0, 0
-    with tf.Session() as session:
+    with tf.Session(config=model.config) as session:
         session.run(tf.global_variables_initializer())
         initial = session.run(graph.values)
         with (checkpoints or Checkpoints()).phase(phase, session, saved) as saving:
@@ -303,7 +324,7 @@ def _rate(step: tf.Variable, options: TrainingOptions) -> tf.Tensor:
     return rate
 
 
-def rows_per_run(rows: Sequence[Any], count: int) -> Iterator[np.ndarray]:
+def rows_per_run(rows: Sequence[Table], count: int) -> Iterator[np.ndarray]:
     """0 to count - 1 in parts small enough for one run of a graph that is fed with such rows."""
     width = sum(4 * math.prod(part.shape[1:]) for part in rows)
     size = int(np.clip(RUN_BYTES // max(width, 1), 16, 4096))

@@ -22,12 +22,13 @@ from graphnets.heads import (
     Standardisation,
     TrainableHead,
     head_input,
-    head_shape,
     standardisation,
 )
 from graphnets.images import Progress, no_progress
 from graphnets.network import Cut, Network
-from graphnets.options import TrainingOptions
+from graphnets.options import TrainingOptions, head_shape
+from graphnets.precision import session_config
+from graphnets.rows import Standardised, Table
 from graphnets.summaries import Summaries
 from graphnets.train import (
     Data,
@@ -35,6 +36,7 @@ from graphnets.train import (
     Model,
     checked_head,
     fit,
+    head_alone,
     model_with_head,
     rows_per_run,
 )
@@ -46,11 +48,11 @@ class Stored(NamedTuple):
     """What is stored of some photos.
 
     features: for each endpoint of the head float32 (n, features), with the network as it was.
-    at_cut: the values of the cut's endpoint, or the pictures, by at_cut[indices]; None where no
-    layer of the network trains. labels, weights: as in `train.Data`.
+    at_cut: the values of the cut's endpoint, or the pictures; None where no layer of the network
+    trains. labels, weights: as in `train.Data`.
     """
 
-    features: list[np.ndarray]
+    features: Sequence[Table]
     at_cut: Any
     labels: np.ndarray
     weights: np.ndarray | None = None
@@ -150,15 +152,13 @@ def _train_head(
     floored: bool = True,
 ) -> tuple[TrainableHead, Fitted]:
     """Train the head alone on stored features, from `initial` if that is given."""
-    features = [np.concatenate(split.features, axis=1) for split in splits]
     floored = floored or head_shape(options.head).flatten
-    standard = _standard(splits[0].features) if floored else standardisation(features[0])
+    standard = _standard(splits[0].features, FLOOR if floored else 0)
     with tf.Graph().as_default():
-        x = tf.placeholder(tf.float32, [None, features[0].shape[1]], "BottleneckInputPlaceholder")
-        model, head = model_with_head([x], x, [], standard, classes, options, initial)
+        model, head = head_alone(standard, classes, options, initial)
         training, validation = (
-            Data([rows], split.labels, split.weights)
-            for rows, split in zip(features, splits, strict=True)
+            Data([Standardised(split.features, *standard)], split.labels, split.weights)
+            for split in splits
         )
         fitted = fit(
             model, training, validation, options, log, phase, checkpoints, bool(initial), progress
@@ -186,20 +186,21 @@ def _tail(
     shape = head_shape(options.head)
     tuned = dict(zip(cut.behind, head_input(endpoints, cut.behind, shape.flatten), strict=True))
     features = tf.concat([{**tuned, **frozen}[name] for name in names], 1)
+    standard = _standard(training.features, FLOOR)
+    features = (features - standard.mean) * standard.scale
     layers = [_variables_of(layer) for layer in reversed(cut.layers)]
     model, head = model_with_head(
-        [*frozen.values(), x], features, layers, _standard(training.features), classes, options,
-        initial,
-    )  # fmt: skip
-    return model, head
+        [*frozen.values(), x], features, layers, standard, classes, options, initial
+    )
+    return model._replace(config=session_config(network.precision)), head
 
 
-def _standard(features: Sequence[np.ndarray]) -> Standardisation:
-    """Of each endpoint by itself; units that hardly ever fire are not blown up.
+def _standard(features: Sequence[Table], floor: float) -> Standardisation:
+    """Of each endpoint by itself; with a floor, units that hardly ever fire are not blown up.
 
-    Without the floor they upset the layers that train: AlexNet from fc6 on diverged.
+    Without it they upset the layers that train: AlexNet from fc6 on diverged.
     """
-    parts = [standardisation(part, FLOOR) for part in features]
+    parts = [standardisation(part, floor) for part in features]
     return Standardisation(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
@@ -288,7 +289,7 @@ def features_behind(
     """The head's features of photos with a tuned network: float32 (n, features)."""
     found = dict(zip(names, split.features, strict=True))
     if cut.layers and len(split.labels):
-        with tf.Graph().as_default(), tf.Session() as session:
+        with tf.Graph().as_default(), network.session() as session:
             x = tf.placeholder(tf.float32, [None, *split.at_cut.shape[1:]])
             tensors = head_input(network.build(x, cut.behind, cut.after), cut.behind, flatten)
             session.run(tf.global_variables_initializer())
@@ -298,4 +299,4 @@ def features_behind(
             ]
         tuned = [np.concatenate(parts) for parts in zip(*runs, strict=True)]
         found.update(zip(cut.behind, tuned, strict=True))
-    return np.concatenate([found[name] for name in names], axis=1)
+    return np.concatenate([found[name][:] for name in names], axis=1)

@@ -26,6 +26,7 @@ UNREADABLE = (  # a huge shape takes too much memory; an encrypted file is a Run
     OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
 )  # fmt: skip
 NAMED = 8  # arrays that an error names before it says "..."
+RANDOM = "random"  # in place of a file's name: weights drawn from a seed
 FILES = {
     "inception_v3": "classify_image_graph_def.pb",
     "vgg16": "vgg16.npz",

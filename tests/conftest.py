@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands have it
 
 COLOURS = {"blue sky": (60, 90, 220), "grass": (40, 180, 50), "red_roof": (210, 40, 50)}
 

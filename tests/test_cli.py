@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import graphnets
-from graphnets import architectures, options
+from graphnets import architectures, options, train
 from graphnets import weights as weight_files
 from graphnets.cli import FETCHED, main
 from graphnets.fetch import SOURCES
-from graphnets.flags import ARCHITECTURES, OPTIMIZERS
+from graphnets.flags import ARCHITECTURES
 from graphnets.vgg16 import DECLARED
 from graphnets.weights import RandomWeights, write_npz
 
@@ -154,6 +154,107 @@ def test_mistakes_are_told_in_a_sentence(arguments, status, message):
     assert "Traceback" not in result.output
 
 
+SLOW = ("tensorflow", "pandas", "sklearn")  # to import
+RETRAIN = ["retrain", "--image_dir", "photos"]
+RANDOM = ["--architecture", "vgg16", "--weights", "random"]
+COMPARE = ["compare", "--image_dir", "photos", *RANDOM]
+NO_FOLDER = "nowhere is no folder; wanted one with a sub-folder of photos per class"
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """Where photos/ has two classes, half/ an empty one besides a full one, and more."""
+    place = tmp_path_factory.mktemp("place")
+    for path in ("photos/a/1.jpg", "photos/b/1.jpg", "half/a/1.jpg", "graph.pb", "page.npz"):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_text("<html>")
+    (place / "half" / "b").mkdir()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([*RETRAIN, "--how_many_training_steps", "0"],
+         "how_many_training_steps is 0, wanted 1 or more"),
+        ([*RETRAIN, "--learning_rate", "0"], "learning_rate is 0.0, wanted above 0"),
+        ([*RETRAIN, "--head", "nonsense"],
+         "got the head 'nonsense'; wanted 'linear', or '[flatten,]fc:UNITS[,dropout=SHARE]' with a "
+         "share from 0 to below 1"),
+        ([*RETRAIN, "--testing_percentage", "200"],
+         "testing 200.0 % and validation 10.0 % leave nothing to train on; wanted percentages from "
+         "0 whose sum is below 100"),
+        ([*RETRAIN, "--rotation", "999"],
+         "got rotation 999.0; wanted a number from 0 (off) to 180 degrees"),
+        ([*RETRAIN, "--rotation", "9", "--augmented_copies", "0"],
+         "augmented_copies is 0, and an augmentation is on; wanted 1 or more"),
+        ([*RETRAIN, "--checkpoint_every", "-1"], "checkpoint_every is -1, wanted 0 or more"),
+        ([*RETRAIN, "--architecture", "vgg16", "--graph", "x.pb"],
+         "--graph is for inception_v3; vgg16 takes --weights"),
+        ([*RETRAIN, "--weights", "y"],
+         "--weights is not for inception_v3; it takes --graph FILE.pb"),
+        ([*RETRAIN, "--architecture", "vgg16", "--model_dir", "none"],
+         "the weights of vgg16 are not at none/vgg16.npz; get them with `graphnets fetch vgg16 "
+         "--model_dir none`"),
+        ([*RETRAIN, "--architecture", "vgg16", "--weights", "none.npz"],
+         "none.npz: there is no such file"),
+        ([*RETRAIN, "--architecture", "vgg16", "--weights", "page.npz"],
+         "page.npz is a web page, not weights: download the file itself"),
+        ([*RETRAIN, "--graph", "none.pb"], "none.pb cannot be read: No such file or directory"),
+        (["retrain", "--image_dir", "nowhere", *RANDOM], NO_FOLDER),
+        (["retrain", "--image_dir", "half", *RANDOM],
+         "the class folder half/b has no photos, each class needs 3 or more: add photos or take "
+         "the folder away"),
+        (["retrain", "--image_dir", "photos/a", *RANDOM],
+         "found 0 class folders with photos, wanted 2 or more: one sub-folder per class, named as "
+         "the class"),
+        ([*RETRAIN, *RANDOM, "--final_tensor_name", "a b"],
+         "'a b' cannot name the output; wanted letters, digits, '_', '.', '/' or '-'"),
+        ([*RETRAIN, *RANDOM, "--saved_model_dir", "photos"],
+         "photos is there already; name a new folder for the SavedModel"),
+        ([*RETRAIN, *RANDOM, "--output_dir", "graph.pb/x"],
+         "graph.pb/x cannot be written to: Not a directory; name another folder"),
+        ([*COMPARE, "--from", "fc8,fc8"],
+         "got the depths fc8, fc8; wanted different layers, such as fc8, fc7: the first that "
+         "trains"),
+        ([*COMPARE, "--from", "fc8", "--output_dir", "graph.pb/x"],
+         "graph.pb/x cannot be written to: Not a directory; name another folder"),
+        ([*COMPARE, "--from", "fc8", "--image_dir", "nowhere"], NO_FOLDER),
+        (["extract", "--image_dir", "nowhere", *RANDOM], NO_FOLDER),
+        (["inspect", "--architecture", "vgg16", "--graph", "y"],
+         "--graph is for inception_v3; vgg16 takes --weights"),
+        (["classify", "x.jpg", "--model_dir", "none"],
+         "the weights of inception_v3 are not at none/classify_image_graph_def.pb; get them with "
+         "`graphnets fetch inception_v3 --model_dir none`"),
+        (["predict", "x.jpg", "--graph", "none.pb"],
+         "none.pb cannot be read: No such file or directory"),
+        (["predict", "x.jpg", "--graph", "graph.pb", "--labels", "none.txt"],
+         "none.txt cannot be read: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_before_anything_slow_is_imported(workplace, arguments, message):
+    code = (
+        "import sys, graphnets.cli\n"
+        "try: graphnets.cli.main(sys.argv[1:])\n"
+        f"finally: print([m for m in {SLOW} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=workplace, capture_output=True, text=True
+    )
+    assert result.stderr == f"Error: {message}\n"
+    assert (result.returncode, result.stdout) == (1, "[]\n")
+
+
+def test_the_options_are_made_without_anything_slow():
+    code = (
+        "import sys, graphnets\n"
+        "graphnets.RetrainOptions(training=graphnets.TrainingOptions())\n"
+        f"print([m for m in {(*SLOW, 'numpy')} if m in sys.modules])"
+    )
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert output == "[]\n"
+
+
 def test_help_is_quick_and_tensorflow_is_not_imported_for_it():
     code = (
         "import sys, graphnets, graphnets.cli\n"
@@ -195,7 +296,7 @@ def test_the_names_that_the_commands_know_are_the_librarys():
     assert tuple(ARCHITECTURES) == architectures.ARCHITECTURES
     assert set(ARCHITECTURES) == set(weight_files.FILES)
     assert FETCHED == list(SOURCES)
-    assert OPTIMIZERS == list(options.OPTIMIZERS)
+    assert options.OPTIMIZERS == tuple(train.OPTIMIZERS)
 
 
 @pytest.fixture(scope="session")

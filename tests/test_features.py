@@ -201,7 +201,7 @@ def test_one_pass_over_the_photos_fills_the_stores_of_all_endpoints_and_maps(
         rows = bottlenecks.rows(name, photos)
         assert len(rows) == 60 and rows.shape == (60, *shape)
         close(rows[chosen], maps_of(network, pictures, name)[chosen])
-    conv2, conv1 = bottlenecks.each(photos)
+    conv2, conv1 = (rows[:] for rows in bottlenecks.each(photos))
     np.testing.assert_array_equal(bottlenecks.read(photos), np.hstack([conv2, conv1]))
     close(conv2, bottlenecks.rows("conv2", photos)[:].mean(axis=(1, 2)))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from graphnets.files import sha256, whole_file, write_whole
+from graphnets.errors import GraphnetsError
+from graphnets.files import check_readable, reading, sha256, whole_file, write_whole
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):
@@ -121,3 +122,17 @@ def test_sha256(tmp_path):
     assert sha256(tmp_path / "f") == (
         "f4096a131e7e6ebfa7a512b5c299e13b065df34d15624ee1202ab394cc4d7e90"
     )
+
+
+def test_a_file_that_cannot_be_read_is_told_with_its_name_made_safe(tmp_path):
+    for path, reason in (("no\nfile", "No such file or directory"), (".", "Is a directory")):
+        for read in (check_readable, lambda path: reading(path).__enter__()):
+            with pytest.raises(GraphnetsError) as caught:
+                read(tmp_path / path)
+            shown = str(tmp_path / path).replace("\n", "\\n")
+            assert str(caught.value) == f"{shown} cannot be read: {reason}"
+
+
+def test_a_pipe_is_not_opened_by_the_check(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    check_readable(tmp_path / "pipe")  # opening it would wait for ever

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from conftest import write_photos
 from PIL import Image
 
-from graphnets import features
+from graphnets import features, images
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "flowers17.py"
 
@@ -59,7 +59,7 @@ def test_the_story_from_the_list_of_layers_to_the_second_report(
 
 def test_the_sheet_has_a_row_of_different_variants_for_each_photo(flowers17, tmp_path):
     folder = write_photos(tmp_path / "photos", per_class=3)
-    photos = features.images.scan(folder).iloc[:2]
+    photos = images.scan(folder).iloc[:2]
     flowers17.write_sheet(photos, (40, 50), tmp_path / "sheet.png", copies=3)
     sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
     assert sheet.shape == (2 * 40 + 4, 3 * 50 + 2 * 4, 3)

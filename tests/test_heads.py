@@ -3,7 +3,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
-from graphnets.heads import Head, HeadShape, TrainableHead, head_input, head_shape, standardisation
+from graphnets.heads import Head, TrainableHead, head_input, standardisation
+from graphnets.options import HeadShape, head_shape
 
 
 @pytest.mark.parametrize(
@@ -53,15 +54,17 @@ def features(count=6, width=5):
 @pytest.mark.parametrize("text", ["linear", "fc:4", "fc:4,dropout=0.5"])
 def test_what_is_folded_gives_what_was_trained(text):
     x = features()
+    standard = standardisation(x)
     with tf.Graph().as_default(), tf.Session() as session:
         placeholder = tf.placeholder(tf.float32, [None, 5])
         step = tf.zeros([], tf.int64)
         head = TrainableHead(
-            placeholder, 3, head_shape(text), standardisation(x), 1, (tf.constant(False), step)
+            placeholder, 3, head_shape(text), standard, 1, (tf.constant(False), step)
         )
         session.run(tf.global_variables_initializer())
         logits, values = session.run(
-            [head.logits, {v.op.name: v for v in head.variables}], {placeholder: x}
+            [head.logits, {v.op.name: v for v in head.variables}],
+            {placeholder: (x - standard.mean) * standard.scale},
         )
         folded = head.folded(values, 9)
         exported = session.run(folded.logits(tf.constant(x)))

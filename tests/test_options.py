@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 
-from graphnets.augment import PHOTO, Augmentation
+from graphnets.augmentation import PHOTO, Augmentation
 from graphnets.errors import GraphnetsError
 from graphnets.options import TrainingOptions, class_weights
-from graphnets.pipeline import RetrainOptions
+from graphnets.run_options import RetrainOptions
 
 LABELS = np.array([0, 0, 0, 1, 2, 2])
 
@@ -70,3 +70,10 @@ def test_how_many_variants_of_what():
         RetrainOptions(augmentation=PHOTO, augmented_copies=0)
     with pytest.raises(GraphnetsError, match="^checkpoint_every is -1, wanted 0 or more"):
         RetrainOptions(checkpoint_every=-1)
+
+
+@pytest.mark.parametrize("testing, validation", [(200, 10), (-1, 10), (50, 50), (10, float("nan"))])
+def test_percentages_that_leave_nothing_to_train_on_are_no_options(testing, validation):
+    wanted = f"testing {testing} % and validation {validation} % leave nothing to train on; wanted"
+    with pytest.raises(GraphnetsError, match=f"^{re.escape(wanted)}"):
+        RetrainOptions(testing_percentage=testing, validation_percentage=validation)

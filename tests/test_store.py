@@ -348,7 +348,7 @@ def test_a_shape_that_does_not_suit_the_width_is_an_error(tmp_path, shape):
 
 @pytest.mark.parametrize("in_memory", [5 * 24 * 4, 5 * 24 * 4 - 1])
 def test_rows_are_fetched_in_parts_from_memory_or_the_disk(tmp_path, monkeypatch, in_memory):
-    monkeypatch.setattr("graphnets.store.IN_MEMORY", in_memory)
+    monkeypatch.setattr("graphnets.rows.IN_MEMORY", in_memory)
     store = filled_with_maps(tmp_path, *range(10))
     rows = store.rows(keys_of(8, 2, 9, 0, 2))
     assert len(rows) == 5 and rows.shape == (5, 2, 3, 4)
@@ -365,7 +365,7 @@ def test_rows_are_fetched_in_parts_from_memory_or_the_disk(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(("in_memory", "held"), [(2 * 24 * 4, True), (2 * 24 * 4 - 1, False)])
 def test_rows_are_held_in_memory_up_to_the_limit(tmp_path, monkeypatch, in_memory, held):
-    monkeypatch.setattr("graphnets.store.IN_MEMORY", in_memory)
+    monkeypatch.setattr("graphnets.rows.IN_MEMORY", in_memory)
     store = filled_with_maps(tmp_path, 1)
     rows = store.rows(keys_of(1, 1))
     features, _ = pair(store)
@@ -375,7 +375,7 @@ def test_rows_are_held_in_memory_up_to_the_limit(tmp_path, monkeypatch, in_memor
 
 
 def test_what_is_added_later_does_not_move_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("graphnets.store.IN_MEMORY", 0)
+    monkeypatch.setattr("graphnets.rows.IN_MEMORY", 0)
     store = filled_with_maps(tmp_path, 1, 2)
     rows = store.rows(keys_of(2, 1))
     for number in range(3, 13):  # names are random: some file is sorted in front of the others

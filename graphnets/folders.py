@@ -1,0 +1,78 @@
+"""What can be said of a folder of photos, and of its splits, before any photo is read.
+
+Neither TensorFlow nor pandas nor NumPy here: the command line is to answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from graphnets.errors import GraphnetsError
+from graphnets.files import shown
+
+FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
+NOT_PHOTOS = ("thumbs.db", "desktop.ini")  # what file managers leave behind
+
+
+def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
+    """(class, path) of what lies in the sub-folders, sorted; hidden files are passed over.
+
+    Raises GraphnetsError if the folder or one of its classes cannot serve.
+    """
+    return [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
+
+
+def check_class_count(count: int) -> None:
+    """Raise GraphnetsError unless there are classes to tell apart."""
+    if count < 2:
+        raise GraphnetsError(
+            f"found {count} class folders with photos, wanted 2 or more: one sub-folder per "
+            "class, named as the class"
+        )
+
+
+def check_percentages(testing: float, validation: float) -> None:
+    """Raise GraphnetsError if the percentages of a split leave nothing to train on."""
+    sound = testing >= 0 and validation >= 0  # false for a NaN
+    if not sound or testing + validation >= 100:
+        raise GraphnetsError(
+            f"testing {testing} % and validation {validation} % leave "
+            "nothing to train on; wanted percentages from 0 whose sum is below 100"
+        )
+
+
+def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
+    if not os.path.isdir(image_dir):
+        raise GraphnetsError(
+            f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class"
+        )
+    labels = sorted(e.name for e in _visible(image_dir) if os.path.isdir(e.path))
+    for label in labels:
+        if label.splitlines() != [label]:  # the labels file has one label a line
+            raise GraphnetsError(
+                f"the folder name {shown(label)} has a line break; rename it, it becomes a label"
+            )
+    return labels
+
+
+def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
+    try:
+        return [entry for entry in os.scandir(folder) if entry.name[0] != "."]
+    except OSError as error:
+        raise GraphnetsError(f"{shown(folder)} cannot be read: {error.strerror}") from None
+
+
+def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
+    folder = os.path.join(image_dir, label)
+    paths = sorted(e.path for e in _visible(folder) if e.name.lower() not in NOT_PHOTOS)
+    if not paths:
+        raise GraphnetsError(
+            f"the class folder {shown(folder)} has no photos, each class needs {FEWEST_PHOTOS} or "
+            "more: add photos or take the folder away"
+        )
+    if all(os.path.isdir(path) for path in paths):
+        raise GraphnetsError(
+            f"{shown(folder)} holds folders, not photos; wanted photos right inside each class "
+            f"folder: is {shown(folder)} the folder to name?"
+        )
+    return paths

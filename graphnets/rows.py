@@ -1,0 +1,137 @@
+"""Rows of features for training, fetched in parts: from memory if they fit, else from the disk."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+IN_MEMORY = 2 << 30  # bytes; tables that are larger stay on disk
+PART = 32 << 20  # bytes, of what is copied at a time
+
+Indices = slice | np.ndarray | Sequence[int]
+
+
+class Table(Protocol):
+    """An array of float32, or what stands for one: `table[indices]` is its rows, in that order."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, ...)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: Indices, /) -> np.ndarray: ...
+
+
+class Rows:
+    """Chosen rows of a store: `rows[indices]` is float32 (len(indices), *rows.shape[1:]).
+
+    indices: a 1-D array of integers or booleans, or a slice. What fits into IN_MEMORY is read at
+    once, the rest when asked for. What is added to the store later changes nothing here.
+    """
+
+    def __init__(
+        self, files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, shape: Sequence[int]
+    ) -> None:
+        self.shape = (len(row), *shape)
+        self._files, self._file, self._row = files, file, row
+        fits = _bytes(self) <= IN_MEMORY
+        self._whole = gather(files, file, row, math.prod(shape)) if fits else None
+        self._numbers = np.arange(len(row))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        chosen = self._numbers[indices]
+        if self._whole is not None:
+            found = self._whole.take(chosen, axis=0)
+        else:
+            width = math.prod(self.shape[1:])
+            found = gather(self._files, self._file[chosen], self._row[chosen], width)
+        return found.reshape(len(found), *self.shape[1:])
+
+    def flat(self) -> Rows:
+        """The same with each row as a vector; nothing is read or copied."""
+        found = copy.copy(self)
+        found.shape = (len(self), math.prod(self.shape[1:]))
+        return found
+
+
+def joined(parts: Sequence[Table]) -> Table:
+    """Tables one after another, as one."""
+    return parts[0] if len(parts) == 1 else _Joined(parts)
+
+
+class _Joined:
+    def __init__(self, parts: Sequence[Table]) -> None:
+        self._parts = list(parts)
+        self._starts = np.cumsum([0, *map(len, parts)])
+        self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        indices = np.arange(len(self))[indices]
+        found = np.empty((len(indices), *self.shape[1:]), np.float32)
+        for part, start, end in zip(self._parts, self._starts, self._starts[1:], strict=False):
+            here = (indices >= start) & (indices < end)
+            if here.any():
+                found[here] = part[indices[here] - start]
+        return found
+
+
+class Standardised:
+    """Tables of features side by side, (x - mean) * scale of each column: float32 (n, features).
+
+    mean, scale: float32 (features,). What fits into IN_MEMORY is computed once.
+    """
+
+    def __init__(self, parts: Sequence[Table], mean: np.ndarray, scale: np.ndarray) -> None:
+        self.shape = (len(parts[0]), len(mean))
+        self._parts, self._mean, self._scale = parts, mean, scale
+        self._whole = self._read(slice(None)) if _bytes(self) <= IN_MEMORY else None
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        return self._read(indices) if self._whole is None else self._whole[indices]
+
+    def _read(self, indices: Indices) -> np.ndarray:
+        found = np.concatenate([part[indices] for part in self._parts], axis=1)
+        found -= self._mean
+        found *= self._scale
+        return found
+
+
+def gather(
+    files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, width: int
+) -> np.ndarray:
+    """float32 (n, width): for each n, the row `row[n]` of files[file[n]]."""
+    found = np.empty((len(row), width), np.float32)
+    part = max(1, PART // (4 * max(width, 1)))
+    for number in np.unique(file):
+        places = np.flatnonzero(file == number)
+        if len(places) == len(row):  # straight into its place; "raise" would buffer it
+            np.take(files[number], row, axis=0, out=found, mode="clip")
+            break
+        for start in range(0, len(places), part):
+            some = places[start : start + part]
+            found[some] = files[number][row[some]]
+    return found
+
+
+def _bytes(table: Table) -> int:
+    return 4 * math.prod(table.shape)
+
+
+def in_parts(table: Table) -> list[slice]:
+    """Slices, first to last, that cover the table with not more than PART bytes each."""
+    size = max(1, PART // (4 * max(math.prod(table.shape[1:]), 1)))
+    return [slice(start, start + size) for start in range(0, len(table), size)]

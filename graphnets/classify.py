@@ -10,9 +10,9 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import names
 from graphnets.errors import GraphnetsError
-from graphnets.features import photo_reader
 from graphnets.network import Network
 from graphnets.predict import File, Prediction, in_batches, predictions
+from graphnets.reading import photo_reader
 
 OUTPUTS = {"inception_v3": "softmax"}  # the endpoint with the probabilities; others have "prob"
 NAMES: dict[int, Callable[[], list[str]]] = {

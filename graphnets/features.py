@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +17,7 @@ from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.images import Progress, no_progress
 from graphnets.network import Network
 from graphnets.precision import FLOAT32
-from graphnets.reading import BATCH, Item, ahead, photo_reader, variant_reader
+from graphnets.reading import BATCH, Item, ahead, in_runs, photo_reader, variant_reader
 from graphnets.rows import Rows
 from graphnets.store import FeatureStore
 from graphnets.weights import aligned_empty
@@ -180,15 +178,13 @@ class Bottlenecks:
             pictures = _pictures(ahead(items, read, max(2, in_hand)), problems)
             bar = progress(pictures, total=len(photos), desc="features", unit="photos")
             readable = ((key, picture) for key, picture in bar if picture is not None)
-            with ThreadPoolExecutor(1) as disk:  # which the next batch does not wait for
-                writing: Future | None = None
-                while batch := list(islice(readable, BATCH)):
-                    rows = session.run(tensors, {resized: _stacked([x for _, x in batch])})
-                    if writing is not None:
-                        writing.result()
-                    writing = disk.submit(_store, stores.values(), [key for key, _ in batch], rows)
-                if writing is not None:
-                    writing.result()
+
+            def run(batch: list[tuple[str, np.ndarray]]) -> tuple[list[str], list[np.ndarray]]:
+                fed = {resized: _stacked([picture for _, picture in batch])}
+                return [key for key, _ in batch], session.run(tensors, fed)
+
+            for result in in_runs(readable, run):
+                _store(stores.values(), *result())
 
     def _reader(self, session: tf.Session) -> Callable[[Item], np.ndarray]:
         """A function from a photo to its pictures, float32 (k, *size, 3), see `photo_reader`."""

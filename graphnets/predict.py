@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,9 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import export, images, jpeg
 from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.features import BATCH, ahead
 from graphnets.frozen import read_graph_def
 from graphnets.images import shown
+from graphnets.reading import ahead, in_runs
 
 RESIZED = "ResizedJPG"  # where the graphs of `export` take a batch
 
@@ -169,23 +168,22 @@ def in_batches(
     run: Callable[[np.ndarray], np.ndarray],
     alone: Callable[[File], np.ndarray],
 ) -> Results:
-    """What `ahead(paths, alone)` gives, from runs on BATCH files at a time, two batches in hand.
+    """What `ahead(paths, alone)` gives, from runs on batches of files, a few batches in hand.
 
     read: a file to (1, height, width, 3), called in threads; run: photos (n, height, width, 3) to
     (n, classes); alone: a file to (classes,), called where read or run fails.
     """
-    photos = ahead(paths, read, BATCH + 1)  # taking a batch of them leaves the next one waiting
-    while batch := _next_batch(photos, run):
-        for path, row in batch:
+    for scored in in_runs(ahead(paths, read), partial(_scored, run)):
+        for path, row in scored():
             # What has no row is run alone: it says what is wrong with it, or nothing is.
             yield path, partial(alone, path) if row is None else partial(np.asarray, row)
 
 
-def _next_batch(
-    photos: Iterator[tuple], run: Callable[[np.ndarray], np.ndarray]
+def _scored(
+    run: Callable[[np.ndarray], np.ndarray], photos: list[tuple]
 ) -> list[tuple[File, np.ndarray | None]]:
-    """The next BATCH files, each with its scores (classes,), or None where read or run failed."""
-    batch = [(path, _or_none(result)) for path, result in islice(photos, BATCH)]
+    """Each file of a batch with its scores (classes,), or None where read or run failed."""
+    batch = [(path, _or_none(result)) for path, result in photos]
     values = [value for _, value in batch if value is not None]
     scores = _or_none(lambda: run(np.concatenate(values))) if values else None
     if scores is None:

@@ -16,7 +16,6 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.checkpoints import Checkpoints
 from graphnets.errors import GraphnetsError
-from graphnets.features import photo_reader
 from graphnets.heads import (
     Head,
     Standardisation,
@@ -28,6 +27,7 @@ from graphnets.images import Progress, no_progress
 from graphnets.network import Cut, Network
 from graphnets.options import TrainingOptions, head_shape
 from graphnets.precision import session_config
+from graphnets.reading import photo_reader
 from graphnets.rows import Standardised, Table
 from graphnets.summaries import Summaries
 from graphnets.train import (

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from graphnets import images, jpeg
 from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.features import photo_reader
+from graphnets.reading import photo_reader
 
 RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)
 ALPHA = np.random.default_rng(2).integers(0, 256, (5, 7), np.uint8)

@@ -38,6 +38,8 @@ setup(
     extras_require={
         # the last three are what the networks are compared with
         "test": ["pytest>=7.4", "opencv-python-headless<5", "onnx>=1.16", "onnxruntime>=1.18"],
+        # what tests/benchmarks compares with; each is left out where it is missing
+        "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs"],
     },
     entry_points={"console_scripts": ["graphnets=graphnets.cli:main"]},

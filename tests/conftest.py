@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands have it
+for setting in ("TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS"):  # as the commands have them
+    os.environ.setdefault(setting, "1")
 
 COLOURS = {"blue sky": (60, 90, 220), "grass": (40, 180, 50), "red_roof": (210, 40, 50)}
 

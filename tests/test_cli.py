@@ -284,7 +284,8 @@ def test_all_public_names_are_there_and_nothing_else_is():
         "AlexNet", "Bottlenecks", "Classifier", "GraphnetsError", "Inception", "RetrainOptions",
         "TrainingOptions", "VGG16", "alexnet_endpoints", "import_unfrozen", "inception_endpoints",
         "inception_graph_def", "modernised", "open_network", "parameter_names", "read_graph_def",
-        "retrain", "scan", "session_config", "split", "train_head", "vgg16_endpoints", "with_values",
+        "retrain", "scan", "session_config", "split", "train_head", "vgg16_endpoints",
+        "with_values",
     ]  # fmt: skip
     for name in graphnets.__all__:
         assert callable(getattr(graphnets, name))

@@ -1,0 +1,121 @@
+"""graphnets' own contenders, and what the machine's matrix products reach in TensorFlow."""
+
+import math
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets.architectures import open_network
+from graphnets.features import Bottlenecks, features
+from graphnets.images import scan
+from graphnets.precision import FLOAT32, check
+from graphnets.reading import BATCH, RUNS, photo_reader
+from tests.benchmarks.contender import PROBES, Started, aligned, on_batches, pictures
+
+MATRICES = ((2048, 4), (4096, 1))  # size, products a round
+
+
+def flops(network, endpoint):
+    """Floating-point operations a picture, 2 for a multiply-add, of the layers to the endpoint."""
+    layers = network.layers()
+    last = [layer.name for layer in layers].index(endpoint.removesuffix(":0"))
+    total = 0
+    for layer in layers[: last + 1]:
+        if layer.parameter_shapes:
+            places = math.prod(layer.shape[1:3]) if layer.kind == "conv" else 1
+            total += 2 * math.prod(layer.parameter_shapes[0]) * places
+    return total
+
+
+def runner(network, endpoint):
+    """A function from pictures to features, on a session of its own; RUNS parts at a time.
+
+    So does `Bottlenecks`, only that its batches wait for no other.
+    """
+    with tf.Graph().as_default():
+        session = network.session()
+        x = tf.placeholder(tf.float32, [None, *network.size, 3])
+        y = features(endpoint, network.build(x, [endpoint])[endpoint])
+        session.run(tf.global_variables_initializer())
+    pool = ThreadPoolExecutor(RUNS)
+
+    def run(images):
+        size = max(1, math.ceil(len(images) / RUNS))
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        return np.concatenate(list(pool.map(lambda part: session.run(y, {x: part}), parts)))
+
+    return run
+
+
+def graph(architecture, weights, endpoint, batch, batches, precision=FLOAT32):
+    """Prepared batches through the network."""
+    network = open_network(architecture, weights, precision=precision)
+    run = runner(network, endpoint)
+    facts = {"flops": flops(network, endpoint)}
+    return on_batches(run, pictures(batch, network.size), batches, facts)
+
+
+def graph_on_photos(architecture, weights, endpoint, photos, precision=FLOAT32):
+    """As many photos as there are files, in the batches of `Bottlenecks`, without the files."""
+    network = open_network(architecture, weights, precision=precision)
+    run = runner(network, endpoint)
+    files = list(scan(photos).path)
+    with tf.Graph().as_default(), tf.Session() as session:
+        read = photo_reader(session, network.size)
+        images = aligned(np.concatenate([read(path) for path in files[: RUNS * BATCH]]))
+
+    def turn():
+        start = time.perf_counter()
+        for done in range(0, len(files), RUNS * BATCH):
+            run(images[: len(files) - done])
+        return {"photos": len(files), "seconds": time.perf_counter() - start}
+
+    return Started(turn, run(images[:PROBES]))
+
+
+def files(architecture, weights, endpoint, photos, precision=FLOAT32):
+    """JPEG files through `Bottlenecks` into a new store each round."""
+    network = open_network(architecture, weights, precision=precision)
+    table = scan(photos)
+
+    def added(part):
+        with tempfile.TemporaryDirectory() as folder:
+            bottlenecks = Bottlenecks(network, endpoint, folder)
+            began = [time.perf_counter()]
+
+            def progress(items, **_):
+                began.append(time.perf_counter())
+                yield from items
+
+            bottlenecks.add(part, progress)
+            seconds = time.perf_counter() - began[-1]
+            answer = {"photos": len(part), "seconds": seconds, "setup": began[-1] - began[0]}
+            return answer, bottlenecks.read(part[:PROBES])
+
+    return Started(lambda: added(table)[0], added(table[:PROBES])[1])
+
+
+def peak(precision=FLOAT32):
+    """The best rate of large matrix products, in floating-point operations a second."""
+    check(precision)
+    session = tf.Session(graph=tf.Graph())
+    products = []
+    with session.graph.as_default():
+        for size, repeats in MATRICES:
+            a, b = (tf.Variable(tf.random_normal([size, size], dtype=precision)) for _ in "ab")
+            products.append((tf.matmul(a, b).op, 2 * size**3, repeats))
+        session.run(tf.global_variables_initializer())
+
+    def turn():
+        rates = []
+        for product, work, repeats in products:
+            for _ in range(repeats):
+                start = time.perf_counter()
+                session.run(product)
+                rates.append(work / (time.perf_counter() - start))
+        return {"flops_per_second": max(rates)}
+
+    return Started(turn)

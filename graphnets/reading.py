@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -83,11 +84,15 @@ def _decoder(
 def in_runs(photos: Iterable, run: Callable[[list], object]) -> Iterator[Callable]:
     """What `run` makes of each BATCH of the photos, in order, RUNS of them at a time.
 
-    As functions that return or raise it. The next batch is taken while those before it run.
+    As functions that return or raise it. The next batch is taken while those before it run, but
+    for the first: two first runs would both have TensorFlow optimize the graph.
     """
     photos = iter(photos)
     batches = iter(lambda: list(islice(photos, BATCH)), [])
-    return (result for _, result in ahead(batches, run, RUNS + 1, RUNS))
+    for first in islice(batches, 1):
+        yield partial(run, first)
+    for _, result in ahead(batches, run, RUNS + 1, RUNS):
+        yield result
 
 
 def ahead(

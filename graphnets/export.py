@@ -15,6 +15,7 @@ from graphnets.network import Network
 from graphnets.run_options import OUTPUT
 
 INPUT = "DecodeJPGInput"  # the name of retrain.py and label_image.py
+RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
 
 
 def classifier_graph_def(
@@ -31,7 +32,7 @@ def classifier_graph_def(
         contents = tf.placeholder(tf.string, [], INPUT)
         resized = jpeg.resize(jpeg.decode(contents), network.size)
         # A batch can be fed here, so nothing behind may count on one photo.
-        resized = tf.placeholder_with_default(resized, [None, *network.size, 3], "ResizedJPG")
+        resized = tf.placeholder_with_default(resized, [None, *network.size, 3], RESIZED)
         found = network.build(resized, names)
         bottleneck = tf.concat(head_input(found, names, head.flatten), 1, name="bottleneck")
         logits = head.logits(bottleneck)

@@ -91,8 +91,10 @@ def _trial(network: Network, precision: str) -> Callable[[], float]:
     import numpy as np
     import tensorflow.compat.v1 as tf
 
+    from graphnets.features import endpoint_names
+
     pictures = np.zeros((TRIAL, *network.size, 3), np.float32)
-    names = [name.strip() for name in network.default_endpoint.split(",")]
+    names = endpoint_names(network, None)
     with tf.Graph().as_default() as graph:
         x = tf.placeholder(tf.float32, pictures.shape)
         endpoints = network.build(x, names)

@@ -17,8 +17,6 @@ from graphnets.frozen import read_graph_def
 from graphnets.images import shown
 from graphnets.reading import ahead, in_runs
 
-RESIZED = "ResizedJPG"  # where the graphs of `export` take a batch
-
 File = str | os.PathLike[str]
 Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
 
@@ -237,7 +235,7 @@ def _tensor(graph: tf.Graph, name: str, source: File) -> tf.Tensor:
 def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor | None:
     """Where a graph of `export` takes a batch, (n, height, width, 3); None in any other graph."""
     try:
-        resized = graph.get_tensor_by_name(f"{RESIZED}:0")
+        resized = graph.get_tensor_by_name(f"{export.RESIZED}:0")
     except KeyError:
         return None
     shape = resized.shape.as_list() if resized.shape.rank == 4 else []
@@ -249,7 +247,9 @@ def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor 
         and shape[3:] == [3]
     )
     takes_bytes = entry.dtype == tf.string and entry.shape.rank == 0
-    is_between = entry.op.name in _behind(resized) and entry.op.name not in _behind(output, RESIZED)
+    is_between = entry.op.name in _behind(resized) and entry.op.name not in _behind(
+        output, export.RESIZED
+    )
     return resized if takes_batches and takes_bytes and is_between else None
 
 

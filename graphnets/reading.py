@@ -72,9 +72,8 @@ def _decoder(
         data = images.contents(path)
         run = upright if jpeg.may_be_turned(data) else plain
         try:
-            return run(
-                np.array(data, object)
-            )  # as NumPy's own bytes it would lose zeros at its end
+            # As NumPy's own kind of bytes, the file would lose the zeros at its end.
+            return run(np.array(data, object))
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 

@@ -115,7 +115,7 @@ def gather(
 ) -> np.ndarray:
     """float32 (n, width): for each n, the row `row[n]` of files[file[n]]."""
     found = np.empty((len(row), width), np.float32)
-    part = max(1, PART // (4 * max(width, 1)))
+    part = _rows_a_part(width)
     for number in np.unique(file):
         places = np.flatnonzero(file == number)
         if len(places) == len(row):  # straight into its place; "raise" would buffer it
@@ -127,11 +127,15 @@ def gather(
     return found
 
 
+def _rows_a_part(width: int) -> int:
+    return max(1, PART // (4 * max(width, 1)))
+
+
 def _bytes(table: Table) -> int:
     return 4 * math.prod(table.shape)
 
 
 def in_parts(table: Table) -> list[slice]:
     """Slices, first to last, that cover the table with not more than PART bytes each."""
-    size = max(1, PART // (4 * max(math.prod(table.shape[1:]), 1)))
+    size = _rows_a_part(math.prod(table.shape[1:]))
     return [slice(start, start + size) for start in range(0, len(table), size)]

@@ -39,7 +39,7 @@ class Rows:
     ) -> None:
         self.shape = (len(row), *shape)
         self._files, self._file, self._row = files, file, row
-        fits = _bytes(self) <= IN_MEMORY
+        fits = fits_in_memory(self)
         self._whole = gather(files, file, row, math.prod(shape)) if fits else None
         self._numbers = np.arange(len(row))
 
@@ -89,25 +89,38 @@ class _Joined:
 class Standardised:
     """Tables of features side by side, (x - mean) * scale of each column: float32 (n, features).
 
-    mean, scale: float32 (features,). What fits into IN_MEMORY is computed once.
+    mean, scale: float32 (features,). Nothing is computed before it is asked for.
     """
 
     def __init__(self, parts: Sequence[Table], mean: np.ndarray, scale: np.ndarray) -> None:
         self.shape = (len(parts[0]), len(mean))
         self._parts, self._mean, self._scale = parts, mean, scale
-        self._whole = self._read(slice(None)) if _bytes(self) <= IN_MEMORY else None
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, indices: Indices) -> np.ndarray:
-        return self._read(indices) if self._whole is None else self._whole[indices]
-
-    def _read(self, indices: Indices) -> np.ndarray:
         found = np.concatenate([part[indices] for part in self._parts], axis=1)
         found -= self._mean
         found *= self._scale
         return found
+
+
+class Held:
+    """Rows that a graph holds, this table's from `start` on.
+
+    held[indices]: where in the graph they lie, int64 (len(indices),). shape: of the rows.
+    """
+
+    def __init__(self, start: int, shape: Sequence[int]) -> None:
+        self.shape = tuple(shape)
+        self._places = np.arange(start, start + shape[0])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        return self._places[indices]
 
 
 def gather(
@@ -131,8 +144,9 @@ def _rows_a_part(width: int) -> int:
     return max(1, PART // (4 * max(width, 1)))
 
 
-def _bytes(table: Table) -> int:
-    return 4 * math.prod(table.shape)
+def fits_in_memory(*tables: Table) -> bool:
+    """Whether all of them together are not larger than IN_MEMORY."""
+    return sum(4 * math.prod(table.shape) for table in tables) <= IN_MEMORY
 
 
 def in_parts(table: Table) -> list[slice]:

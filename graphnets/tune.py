@@ -28,7 +28,7 @@ from graphnets.network import Cut, Network
 from graphnets.options import TrainingOptions, head_shape
 from graphnets.precision import session_config
 from graphnets.reading import photo_reader
-from graphnets.rows import Standardised, Table
+from graphnets.rows import Table
 from graphnets.summaries import Summaries
 from graphnets.train import (
     Data,
@@ -155,10 +155,12 @@ def _train_head(
     floored = floored or head_shape(options.head).flatten
     standard = _standard(splits[0].features, FLOOR if floored else 0)
     with tf.Graph().as_default():
-        model, head = head_alone(standard, classes, options, initial)
+        model, head, rows = head_alone(
+            [split.features for split in splits], standard, classes, options, initial
+        )
         training, validation = (
-            Data([Standardised(split.features, *standard)], split.labels, split.weights)
-            for split in splits
+            Data([table], split.labels, split.weights)
+            for table, split in zip(rows, splits, strict=True)
         )
         fitted = fit(
             model, training, validation, options, log, phase, checkpoints, bool(initial), progress

@@ -3,7 +3,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
-from graphnets.heads import Head, TrainableHead, head_input, standardisation
+from graphnets.heads import FEW, Head, TrainableHead, head_input, standardisation
 from graphnets.options import HeadShape, head_shape
 
 
@@ -51,15 +51,16 @@ def features(count=6, width=5):
     return np.random.default_rng(0).normal(3, 2, (count, width)).astype(np.float32)
 
 
+@pytest.mark.parametrize("classes", [3, FEW + 1])
 @pytest.mark.parametrize("text", ["linear", "fc:4", "fc:4,dropout=0.5"])
-def test_what_is_folded_gives_what_was_trained(text):
+def test_what_is_folded_gives_what_was_trained(text, classes):
     x = features()
     standard = standardisation(x)
     with tf.Graph().as_default(), tf.Session() as session:
         placeholder = tf.placeholder(tf.float32, [None, 5])
         step = tf.zeros([], tf.int64)
         head = TrainableHead(
-            placeholder, 3, head_shape(text), standard, 1, (tf.constant(False), step)
+            placeholder, classes, head_shape(text), standard, 1, (tf.constant(False), step)
         )
         session.run(tf.global_variables_initializer())
         logits, values = session.run(
@@ -94,7 +95,7 @@ def test_dropout_follows_the_step_and_is_off_unless_training():
 
 
 def test_initial_values_are_taken_over():
-    values = {"final_weights": np.ones((5, 3), np.float32), "final_biases": np.zeros(3, np.float32)}
+    values = {"final_weights": np.ones((3, 5), np.float32), "final_biases": np.zeros(3, np.float32)}
     with tf.Graph().as_default(), tf.Session() as session:
         head = TrainableHead(
             tf.constant(features()), 3, HeadShape(), standardisation(features()), 1, initial=values

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graphnets import rows
-from graphnets.rows import Rows, Standardised, gather, in_parts, joined
+from graphnets.rows import Held, Rows, Standardised, fits_in_memory, gather, in_parts, joined
 
 
 def table(count, width, seed=0):
@@ -41,9 +41,7 @@ def test_joined_tables_are_one():
     assert joined(parts[:1]) is parts[0]
 
 
-@pytest.mark.parametrize("in_memory", [0, rows.IN_MEMORY])
-def test_standardised_tables_side_by_side(monkeypatch, in_memory):
-    monkeypatch.setattr(rows, "IN_MEMORY", in_memory)
+def test_standardised_tables_side_by_side():
     parts = [table(4, 2, 1), table(4, 3, 2)]
     mean, scale = table(1, 5, 3)[0], table(1, 5, 4)[0]
     found = Standardised(parts, mean, scale)
@@ -52,6 +50,19 @@ def test_standardised_tables_side_by_side(monkeypatch, in_memory):
     np.testing.assert_array_equal(found[:], wanted)
     np.testing.assert_array_equal(found[[3, 1]], wanted[[3, 1]])
     np.testing.assert_array_equal(parts[0], table(4, 2, 1))  # the sources stay as they are
+
+
+def test_rows_that_a_graph_holds_are_named_by_their_places():
+    held = Held(10, (4, 3))
+    assert len(held) == 4 and held.shape == (4, 3)
+    np.testing.assert_array_equal(held[[3, 0]], [13, 10])
+    np.testing.assert_array_equal(held[:], [10, 11, 12, 13])
+
+
+def test_tables_fit_in_memory_together_or_not(monkeypatch):
+    monkeypatch.setattr(rows, "IN_MEMORY", 4 * 3 * (5 + 2))  # float32
+    assert fits_in_memory(table(5, 3), table(2, 3))
+    assert not fits_in_memory(table(5, 3), table(3, 3))
 
 
 @pytest.mark.parametrize(("part", "count"), [(1, 5), (2 * 12, 3), (10**9, 1)])

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
-from graphnets.heads import Head, standardisation
+from graphnets.heads import FEW, Head, standardisation
 from graphnets.options import TrainingOptions
 from graphnets.train import (
     Examples,
@@ -44,27 +44,39 @@ def test_the_head_is_as_good_as_logistic_regression():
     assert abs(accuracy(head, TESTING) - expected) < 0.01
 
 
-def test_the_loop_is_gradient_descent_on_standardised_features():
+@pytest.mark.parametrize("classes", [3, FEW + 1])
+def test_the_loop_is_gradient_descent_on_standardised_features(classes):
     """One batch of all examples and no validation: NumPy's own steps give the same weights."""
     count = len(TRAINING.labels)
     options = TrainingOptions(
         how_many_training_steps=3, learning_rate=0.5, train_batch_size=count, seed=4
     )
     nothing = Examples(TRAINING.features[:0], TRAINING.labels[:0])
-    found = train_head(TRAINING, nothing, 3, options)
+    found = train_head(TRAINING, nothing, classes, options)
     with tf.Graph().as_default(), tf.Session() as session:
-        W = session.run(tf.truncated_normal([5, 3], stddev=0.001, seed=4)).astype(float)
-    b = np.zeros(3)
+        W = session.run(tf.truncated_normal([5, classes], stddev=0.001, seed=4)).astype(float)
+    b = np.zeros(classes)
     mean, scale = TRAINING.features.mean(0, dtype=float), TRAINING.features.std(0, dtype=float)
     scale = np.where(scale > 0, 1 / np.where(scale > 0, scale, 1), 0)
     x = (TRAINING.features - mean) * scale
     for _ in range(3):
         exp = np.exp(x @ W + b)
-        error = (exp / exp.sum(1, keepdims=True) - np.eye(3)[TRAINING.labels]) / count
+        error = (exp / exp.sum(1, keepdims=True) - np.eye(classes)[TRAINING.labels]) / count
         W, b = W - 0.5 * x.T @ error, b - 0.5 * error.sum(0)
     assert found.step == 3
-    np.testing.assert_allclose(found.weights, W * scale[:, None], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found.weights[:4] / scale[:4, None], W[:4], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(found.biases, b - (mean * scale) @ W, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("validation_batch_size", [-1, 20])
+def test_features_that_do_not_fit_in_memory_give_the_same_head(monkeypatch, validation_batch_size):
+    options = TrainingOptions(50, validation_batch_size=validation_batch_size)
+    held = train_head(TRAINING, VALIDATION, 3, options)
+    monkeypatch.setattr("graphnets.rows.IN_MEMORY", 0)
+    fed = train_head(TRAINING, VALIDATION, 3, options)
+    assert fed.step == held.step
+    np.testing.assert_array_equal(fed.weights, held.weights)
+    np.testing.assert_array_equal(fed.biases, held.biases)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():

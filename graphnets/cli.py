@@ -85,9 +85,9 @@ def retrain(**flags) -> None:
     least = flags.pop("assert_accuracy_at_least")
     image_dir, chosen = _checked_run(flags)
     check_outputs(chosen)
-    quiet_tensorflow()
-    from graphnets.checkpoints import Stopped
-    from graphnets.pipeline import retrain as run
+    with quiet_tensorflow():
+        from graphnets.checkpoints import Stopped
+        from graphnets.pipeline import retrain as run
 
     network = _open_network(flags, chosen.training.seed)
     try:
@@ -119,9 +119,9 @@ def compare(depths: str, **flags) -> None:
     depth_names(names)
     image_dir, chosen = _checked_run(flags)
     check_writable(Path(chosen.output_dir))
-    quiet_tensorflow()
-    from graphnets.compare import compare as run
-    from graphnets.compare import table
+    with quiet_tensorflow():
+        from graphnets.compare import compare as run
+        from graphnets.compare import table
 
     network = _open_network(flags, chosen.training.seed)
     found = run(image_dir, network, names, chosen, progress_bar(), click.echo)
@@ -175,8 +175,8 @@ def predict(**flags) -> None:
     graph, labels = flags.pop("graph"), flags.pop("labels")
     for path in (graph, labels):
         check_readable(path)
-    quiet_tensorflow()
-    from graphnets.predict import Classifier, InputOptions, photo_paths
+    with quiet_tensorflow():
+        from graphnets.predict import Classifier, InputOptions, photo_paths
 
     classifier = Classifier(graph, labels, InputOptions(**flags))
     _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
@@ -217,12 +217,12 @@ def extract(output: str, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels."""
     _check_network(flags)
     _check_photos(flags["image_dir"])
-    quiet_tensorflow()
-    import numpy as np
+    with quiet_tensorflow():
+        import numpy as np
 
-    from graphnets.features import Bottlenecks
-    from graphnets.files import whole_file
-    from graphnets.images import scan
+        from graphnets.features import Bottlenecks
+        from graphnets.files import whole_file
+        from graphnets.images import scan
 
     progress = progress_bar()
     network = _open_network(flags)
@@ -278,8 +278,8 @@ def inspect(**flags) -> None:
     if flags["architecture"] != "inception_v3" and not flags["graph_file"]:
         flags["weights"] = "random"  # the list is the same for all weights
     _check_network(flags)
-    quiet_tensorflow()
-    layers = _open_network(flags).layers()
+    with quiet_tensorflow():
+        layers = _open_network(flags).layers()
     width = max(len(layer.name) for layer in layers)
     click.echo(f"{'#':>4s}  {'name':{width}s}  {'kind':8s}  {'output':20s}  {'parameters':>11s}")
     for index, layer in enumerate(layers):
@@ -315,9 +315,9 @@ def convert(source: str, target: str) -> None:
 def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> None:
     """Name what is in IMAGES, files or whole folders: ImageNet's classes, likeliest first."""
     _check_network(flags)
-    quiet_tensorflow()
-    from graphnets.classify import ImageNetClassifier
-    from graphnets.predict import photo_paths
+    with quiet_tensorflow():
+        from graphnets.classify import ImageNetClassifier
+        from graphnets.predict import photo_paths
 
     classifier = ImageNetClassifier(_open_network(flags))
     _say_predictions(classifier.predict(photo_paths(images), top_k), as_json)
@@ -328,9 +328,9 @@ def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> Non
 @click.option("--per_class", type=click.IntRange(5), default=30, help="Photos of each sign.")
 def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
-    quiet_tensorflow()
-    from graphnets.demo import demo as run
-    from graphnets.predict import Classifier
+    with quiet_tensorflow():
+        from graphnets.demo import demo as run
+        from graphnets.predict import Classifier
 
     result = run(output_dir, per_class, progress=progress_bar(), say=click.echo)
     report(result, misclassified=False)

@@ -28,7 +28,8 @@ def main(start, options, probe):
         if module not in OTHERS:
             from graphnets.terminal import quiet_tensorflow
 
-            quiet_tensorflow()
+            with quiet_tensorflow():
+                pass
         contender = getattr(importlib.import_module(f"tests.benchmarks.{module}"), function)
         started = contender(**json.loads(options))
     except (LeftOut, GraphnetsError) as reason:

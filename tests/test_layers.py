@@ -53,7 +53,9 @@ def test_conv_pads_with_zeros_unless_told():
     np.testing.assert_allclose(run(layers.conv(2, 3), x, W=W, b=b), np.maximum(raw, 0), atol=1e-5)
 
 
-@pytest.mark.parametrize("radius, channels", [(2, 96), (2, 3), (1, 7)])
+@pytest.mark.parametrize(
+    "radius, channels", [(2, 96), (2, 3), (1, 7), (2, 256), (16, 144), (17, 144), (2, 130)]
+)
 def test_lrn_is_the_papers_formula(radius, channels):
     x = 100 * normal(2, 3, 4, channels)
     squares = x.astype(np.float64) ** 2
@@ -65,8 +67,9 @@ def test_lrn_is_the_papers_formula(radius, channels):
     np.testing.assert_allclose(found, x / (1 + 1e-3 * sums) ** 0.75, rtol=1e-5)
 
 
-def test_lrn_and_its_gradient_are_those_of_tensorflows_op():
-    x, direction = 50 * normal(2, 5, 5, 96), normal(2, 5, 5, 96, seed=1)
+@pytest.mark.parametrize("channels", [96, 256])
+def test_lrn_and_its_gradient_are_those_of_tensorflows_op(channels):
+    x, direction = 50 * normal(2, 5, 5, channels), normal(2, 5, 5, channels, seed=1)
     with tf.Graph().as_default(), tf.Session() as session:
         images = tf.constant(x)
         ours = layers.lrn().build(images, None)

@@ -15,8 +15,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from graphnets.augmentation import LIMITS as LIMITS
-from graphnets.augmentation import PHOTO as PHOTO
 from graphnets.augmentation import Augmentation
 from graphnets.errors import GraphnetsError
 

@@ -30,7 +30,14 @@ from graphnets.flags import (
 from graphnets.folders import check_class_count, class_files
 from graphnets.options import TrainingOptions
 from graphnets.precision import FLOAT32, check
-from graphnets.run_options import RetrainOptions, check_outputs, depth_names
+from graphnets.run_options import (
+    INPUT,
+    OUTPUT,
+    InputOptions,
+    RetrainOptions,
+    check_outputs,
+    depth_names,
+)
 from graphnets.terminal import progress_bar, quiet_tensorflow, report, say_left_out, say_where
 
 # The flags of a network; not all commands have the last.
@@ -159,8 +166,8 @@ def _checked_run(flags: dict) -> tuple[str, RetrainOptions]:
     ),
     click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
-    click.option("--input_layer", default="DecodeJPGInput", help="Takes bytes or pictures."),
-    click.option("--output_layer", default="final_result"),
+    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
+    click.option("--output_layer", default=OUTPUT),
     click.option("--input_height", type=int, help="[default: the graph's]"),
     click.option("--input_width", type=int, help="[default: the graph's]"),
     click.option("--input_mean", type=float, default=0.0),
@@ -173,12 +180,13 @@ def predict(**flags) -> None:
     """
     photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
     graph, labels = flags.pop("graph"), flags.pop("labels")
+    entry = InputOptions(**flags)
     for path in (graph, labels):
         check_readable(path)
     with quiet_tensorflow():
-        from graphnets.predict import Classifier, InputOptions, photo_paths
+        from graphnets.predict import Classifier, photo_paths
 
-    classifier = Classifier(graph, labels, InputOptions(**flags))
+    classifier = Classifier(graph, labels, entry)
     _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
 
 

@@ -12,9 +12,8 @@ from graphnets.errors import GraphnetsError
 from graphnets.files import refuse_existing, write_whole
 from graphnets.heads import Head, head_input
 from graphnets.network import Network
-from graphnets.run_options import OUTPUT
+from graphnets.run_options import INPUT, OUTPUT
 
-INPUT = "DecodeJPGInput"  # the name of retrain.py and label_image.py
 RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
 
 
@@ -45,6 +44,7 @@ def classifier_graph_def(
                 f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
                 "no name that the network uses"
             )
+        session.run(tf.global_variables_initializer())
         return _frozen(session, graph, output)
 
 
@@ -55,9 +55,9 @@ def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
     verbosity = tf.logging.get_verbosity()
     tf.logging.set_verbosity(tf.logging.ERROR)  # these functions say that they are deprecated
     try:
-        if not tf.global_variables():  # converting none takes most of a second for Inception
+        if not graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
+            # Converting none takes most of a second for Inception.
             return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [output])
-        session.run(tf.global_variables_initializer())
         return convert_to_constants.convert_variables_to_constants_from_session_graph(
             session, graph.as_graph_def(), [output]
         )

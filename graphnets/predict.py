@@ -16,35 +16,10 @@ from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.frozen import read_graph_def
 from graphnets.images import shown
 from graphnets.reading import ahead, in_runs
+from graphnets.run_options import InputOptions
 
 File = str | os.PathLike[str]
 Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
-
-
-@dataclass(frozen=True)
-class InputOptions:
-    """How photos enter another tool's graph; the names are label_image's.
-
-    An input of strings takes the photo's bytes. Any other takes float32
-    (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
-    width are read off the graph where it tells them. Such a graph runs on batches if its input and
-    its output leave the first dimension free.
-    """
-
-    input_layer: str = export.INPUT
-    output_layer: str = export.OUTPUT
-    input_height: int | None = None
-    input_width: int | None = None
-    input_mean: float = 0
-    input_std: float = 255
-
-    def __post_init__(self) -> None:
-        for name in ("input_height", "input_width"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise GraphnetsError(f"{name} is {value}, wanted 1 or more")
-        if not self.input_std:
-            raise GraphnetsError("input_std is 0, and the pixels are divided by it")
 
 
 @dataclass(frozen=True)

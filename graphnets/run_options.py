@@ -1,4 +1,4 @@
-"""The options of a run of `retrain` or `compare`, and what can be checked of them at once.
+"""The options of `retrain`, `compare` and `predict`, and what can be checked of them at once.
 
 Neither TensorFlow nor pandas nor NumPy here.
 """
@@ -19,7 +19,7 @@ from graphnets.folders import check_percentages
 from graphnets.options import TrainingOptions
 
 COPIES = 8  # variants of a training photo, where none is said
-OUTPUT = "final_result"  # retrain.py's name for the probabilities
+INPUT, OUTPUT = "DecodeJPGInput", "final_result"  # names of retrain.py and label_image.py
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
 
@@ -120,3 +120,29 @@ def depth_names(depths: Sequence[str]) -> list[str]:
             "fc8, fc7: the first that trains"
         )
     return depths
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How photos enter another tool's graph; the names are label_image's.
+
+    An input of strings takes the photo's bytes. Any other takes float32
+    (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
+    width are read off the graph where it tells them. Such a graph runs on batches if its input and
+    its output leave the first dimension free.
+    """
+
+    input_layer: str = INPUT
+    output_layer: str = OUTPUT
+    input_height: int | None = None
+    input_width: int | None = None
+    input_mean: float = 0
+    input_std: float = 255
+
+    def __post_init__(self) -> None:
+        for name in ("input_height", "input_width"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise GraphnetsError(f"{name} is {value}, wanted 1 or more")
+        if not self.input_std:
+            raise GraphnetsError("input_std is 0, and the pixels are divided by it")

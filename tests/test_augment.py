@@ -11,7 +11,8 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from graphnets import augment, jpeg
-from graphnets.augment import PHOTO, Augmentation, apply, contact_sheet, draw
+from graphnets.augment import apply, contact_sheet, draw
+from graphnets.augmentation import LIMITS, PHOTO, Augmentation
 from graphnets.errors import GraphnetsError
 
 SIZE = (24, 32)
@@ -86,7 +87,7 @@ def test_all_is_off_by_default():
     assert off == Augmentation(flip_left_right=False, random_crop=0.0, zoom=0)
 
 
-@pytest.mark.parametrize("name", ["flip_left_right", *augment.LIMITS])
+@pytest.mark.parametrize("name", ["flip_left_right", *LIMITS])
 def test_each_option_alone_makes_it_active(name):
     options = dataclasses.replace(Augmentation(), **{name: getattr(EVERYTHING, name)})
     assert options.active
@@ -129,9 +130,9 @@ def test_an_option_out_of_its_range_is_an_error(option, message):
     assert f"got {message}" in str(error.value)
 
 
-@pytest.mark.parametrize("name", augment.LIMITS)
+@pytest.mark.parametrize("name", LIMITS)
 def test_the_limit_itself_is_allowed_and_still_shows_something(name):
-    transforms, brightness = draws(Augmentation(**{name: augment.LIMITS[name][0]}), 100)
+    transforms, brightness = draws(Augmentation(**{name: LIMITS[name][0]}), 100)
     assert np.abs(np.linalg.det(transforms[:, :, :2])).min() > 0
     assert brightness.min() > 0
 

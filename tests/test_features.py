@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from conftest import small_network
 
 from graphnets import augment, images, jpeg
-from graphnets.augment import PHOTO, Augmentation
+from graphnets.augmentation import PHOTO, Augmentation
 from graphnets.declared import Declared
 from graphnets.errors import GraphnetsError
 from graphnets.features import Bottlenecks, endpoint_names, features, with_copies

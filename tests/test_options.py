@@ -6,7 +6,7 @@ import pytest
 from graphnets.augmentation import PHOTO, Augmentation
 from graphnets.errors import GraphnetsError
 from graphnets.options import TrainingOptions, class_weights
-from graphnets.run_options import RetrainOptions
+from graphnets.run_options import InputOptions, RetrainOptions
 
 LABELS = np.array([0, 0, 0, 1, 2, 2])
 
@@ -77,3 +77,16 @@ def test_percentages_that_leave_nothing_to_train_on_are_no_options(testing, vali
     wanted = f"testing {testing} % and validation {validation} % leave nothing to train on; wanted"
     with pytest.raises(GraphnetsError, match=f"^{re.escape(wanted)}"):
         RetrainOptions(testing_percentage=testing, validation_percentage=validation)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"input_height": 0}, "input_height is 0, wanted 1 or more"),
+        ({"input_width": -3}, "input_width is -3, wanted 1 or more"),
+        ({"input_std": 0}, "input_std is 0"),
+    ],
+)
+def test_input_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(GraphnetsError, match=message):
+        InputOptions(**options)

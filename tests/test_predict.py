@@ -21,7 +21,8 @@ from test_export import (
 
 from graphnets import export, images, reading
 from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.predict import Classifier, InputOptions, photo_paths
+from graphnets.predict import Classifier, photo_paths
+from graphnets.run_options import InputOptions
 
 
 @pytest.fixture(scope="module")
@@ -319,19 +320,6 @@ def test_an_input_that_cannot_take_a_photo_is_refused_at_once(tmp_path, build, o
     with pytest.raises(GraphnetsError) as caught:
         other(tmp_path, build, **options)
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"input_height": 0}, "input_height is 0, wanted 1 or more"),
-        ({"input_width": -3}, "input_width is -3, wanted 1 or more"),
-        ({"input_std": 0}, "input_std is 0"),
-    ],
-)
-def test_input_options_that_make_no_sense_are_refused(options, message):
-    with pytest.raises(GraphnetsError, match=message):
-        InputOptions(**options)
 
 
 @pytest.mark.parametrize("shape", [[], [None, None, None, None]])

@@ -44,15 +44,19 @@ def conv(
             raise ValueError(f"got an input of shape {x.shape}, wanted (n, height, width, known)")
         W = variable("W", [size, size, depth // groups, channels])
         b = variable("b", [channels])
+        if groups == 1:
+            return _convolved(x, W, b, stride, padding)
         # conv2d with groups needs oneDNN, which is not on everywhere; the parts cost no more.
-        parts = [tf.split(value, groups, -1) for value in (x, W, b)]
-        convolved = [
-            tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(part, w, stride, padding), biases))
-            for part, w, biases in zip(*parts, strict=True)
-        ]
-        return convolved[0] if groups == 1 else tf.concat(convolved, 3)
+        parts = zip(
+            tf.split(x, groups, 3), tf.split(W, groups, 3), tf.split(b, groups), strict=True
+        )
+        return tf.concat([_convolved(*part, stride, padding) for part in parts], 3)
 
     return Layer("conv", build)
+
+
+def _convolved(x: tf.Tensor, W: tf.Tensor, b: tf.Tensor, stride: int, padding: str) -> tf.Tensor:
+    return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, W, stride, padding), b))
 
 
 def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:

@@ -15,6 +15,7 @@ from sklearn.metrics import classification_report
 
 import graphnets
 from graphnets import augment, images, jpeg
+from graphnets.augmentation import PHOTO
 
 FROZEN_UNTIL, BLOCK_5 = "pool4", ["conv5_1", "conv5_2", "conv5_3"]
 BATCH = 32
@@ -36,7 +37,7 @@ def write_sheet(photos, size, path, copies=6):
         variants = []
         for photo in photos.itertuples():
             for copy in range(copies):
-                drawn = augment.draw(augment.PHOTO, size, 0, photo.key, copy)
+                drawn = augment.draw(PHOTO, size, 0, photo.key, copy)
                 feed = {transform: drawn.transform, brightness: drawn.brightness}
                 feed[contents] = images.contents(photo.path)
                 variants.append(session.run(variant, feed)[0])

@@ -44,12 +44,11 @@ def classifier_graph_def(
                 f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
                 "no name that the network uses"
             )
-        session.run(tf.global_variables_initializer())
         return _frozen(session, graph, output)
 
 
 def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
-    """The variables as constants, and nothing that the output does not need."""
+    """The variables, initialised, as constants, and nothing that the output does not need."""
     from tensorflow.python.framework import convert_to_constants
 
     verbosity = tf.logging.get_verbosity()
@@ -58,6 +57,7 @@ def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
         if not graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
             # Converting none takes most of a second for Inception.
             return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [output])
+        session.run(tf.global_variables_initializer())
         return convert_to_constants.convert_variables_to_constants_from_session_graph(
             session, graph.as_graph_def(), [output]
         )

@@ -31,7 +31,6 @@ def frozen(architecture, weights, endpoint, path):
         x = tf.placeholder(tf.float32, [None, *network.size, 3], IMAGES)
         y = features(endpoint, network.build(x, [endpoint])[endpoint])
         tf.identity(y, FEATURES)
-        session.run(tf.global_variables_initializer())
         _write(path, _frozen(session, graph, FEATURES))
     return Started(dict)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -14,7 +14,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["graphnets", "graphnets.names_data"],
+    packages=[*find_packages(include=["graphnets", "graphnets.*"]), "graphnets.names_data"],
     package_dir={"graphnets.names_data": "weights"},  # graphnets/names.py finds either
     package_data={"graphnets": ["py.typed"], "graphnets.names_data": ["*.csv", "*.txt"]},
     python_requires=">=3.10",
@@ -42,5 +42,5 @@ setup(
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs"],
     },
-    entry_points={"console_scripts": ["graphnets=graphnets.cli:main"]},
+    entry_points={"console_scripts": ["graphnets=graphnets.cli.commands:main"]},
 )

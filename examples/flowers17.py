@@ -14,8 +14,8 @@ import tensorflow.compat.v1 as tf
 from sklearn.metrics import classification_report
 
 import graphnets
-from graphnets import augment, images, jpeg
-from graphnets.augmentation import PHOTO
+from graphnets.photos import augment, images, jpeg
+from graphnets.photos.augmentation import PHOTO
 
 FROZEN_UNTIL, BLOCK_5 = "pool4", ["conv5_1", "conv5_2", "conv5_3"]
 BATCH = 32

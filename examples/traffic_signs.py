@@ -16,8 +16,9 @@ import pandas as pd
 import tensorflow.compat.v1 as tf
 from sklearn.model_selection import train_test_split
 
-from graphnets import AlexNet, GraphnetsError, signs
-from graphnets.weights import default_file
+from graphnets import AlexNet, GraphnetsError
+from graphnets.jobs import signs
+from graphnets.weights.arrays import default_file
 
 SIGN_NAMES = Path(__file__).parent.parent / "weights" / "signnames.csv"
 

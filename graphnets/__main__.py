@@ -1,6 +1,6 @@
 """python -m graphnets"""
 
-from graphnets.cli import main
+from graphnets.cli.commands import main
 
 if __name__ == "__main__":
     main()

@@ -31,9 +31,9 @@ def write_photos(folder: Path, per_class: int = 20, seed: int = 0) -> Path:
 
 def small_network():
     """conv1 (4 channels), pool1, conv2 (6 channels) on pictures of 16 x 16, seeded weights."""
-    from graphnets.declared import Declared
-    from graphnets.layers import conv, max_pool
-    from graphnets.weights import RandomWeights
+    from graphnets.networks.declared import Declared
+    from graphnets.networks.layers import conv, max_pool
+    from graphnets.weights.arrays import RandomWeights
 
     rows = (("conv1", conv(4, 3)), ("pool1", max_pool(2, 2)), ("conv2", conv(6, 3)))
     small = Declared("small", "Small", rows, (16, 16), lambda images: images / 255, "conv2")

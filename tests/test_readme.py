@@ -9,9 +9,10 @@ import tensorflow.compat.v1 as tf
 from conftest import write_photos
 
 import graphnets
-from graphnets import alexnet, architectures
-from graphnets.cli import main
-from graphnets.weights import RandomWeights
+from graphnets.cli.commands import main
+from graphnets.networks import alexnet
+from graphnets.weights.arrays import RandomWeights
+from graphnets.zoo import architectures
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
@@ -43,7 +44,7 @@ def test_the_tutorials_way_into_inception(here):
 
 def test_training_behind_a_cut(here, monkeypatch, capsys):
     small = architectures.open_network("vgg16", "random")
-    monkeypatch.setattr("graphnets.architectures.open_network", lambda name: small)
+    monkeypatch.setattr("graphnets.zoo.architectures.open_network", lambda name: small)
     write_photos(here / "flower_photos", per_class=3)
     for path in sorted((here / "flower_photos").glob("*/*"))[3:]:
         if path.stem not in ("000", "001", "002"):
@@ -62,8 +63,8 @@ def test_un_freezing_a_graph(here):
 
 def test_the_courses_code_and_training_from_a_layer_on(here, monkeypatch):
     weights = RandomWeights(alexnet.COURSE.shapes())
-    monkeypatch.setattr("graphnets.declared.default_file", lambda name: f"{name}.npz")
-    monkeypatch.setattr("graphnets.declared.read_weights", lambda path: weights)
+    monkeypatch.setattr("graphnets.networks.declared.default_file", lambda name: f"{name}.npz")
+    monkeypatch.setattr("graphnets.networks.declared.read_weights", lambda path: weights)
     found = run(COURSE.replace("tf.disable_v2_behavior()\n", ""))  # it would last
     assert found["logits"].shape.as_list() == [None, 43]
     with tf.Graph().as_default():
@@ -73,7 +74,7 @@ def test_the_courses_code_and_training_from_a_layer_on(here, monkeypatch):
 
 
 def test_the_same_in_plain_tf1(here, network, monkeypatch, capsys):
-    monkeypatch.setattr("graphnets.architectures.open_network", lambda name: network)
+    monkeypatch.setattr("graphnets.zoo.architectures.open_network", lambda name: network)
     code = PLAIN_TF1.replace("/tmp/bottleneck", str(here / "bottleneck"))
     run(code.replace("conv4_3,conv5_3", "conv1,conv2"))
     accuracy = float(re.fullmatch(r"test accuracy (\S+)\n", capsys.readouterr().out)[1])

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from graphnets.errors import GraphnetsError
-from graphnets.weights import default_file
+from graphnets.weights.arrays import default_file
 from tests.benchmarks import commands, machine, networks, single
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.turns import Failed

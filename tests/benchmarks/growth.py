@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from graphnets import export
-from graphnets.architectures import open_network
-from graphnets.features import Bottlenecks
-from graphnets.heads import Head
-from graphnets.images import scan
-from graphnets.predict import Classifier
-from graphnets.store import FeatureStore
+from graphnets.classifier import export
+from graphnets.classifier.predict import Classifier
+from graphnets.features.bottlenecks import Bottlenecks
+from graphnets.features.store import FeatureStore
+from graphnets.photos.images import scan
+from graphnets.training.heads import Head
+from graphnets.zoo.architectures import open_network
 from tests.benchmarks.contender import Started
 from tests.benchmarks.photos import paths
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.architectures import open_network
-from graphnets.features import Bottlenecks, features
-from graphnets.images import scan
-from graphnets.precision import FLOAT32, check
-from graphnets.reading import BATCH, RUNS, photo_reader
+from graphnets.features.bottlenecks import Bottlenecks, features
+from graphnets.networks.precision import FLOAT32, check
+from graphnets.photos.images import scan
+from graphnets.photos.reading import BATCH, RUNS, photo_reader
+from graphnets.zoo.architectures import open_network
 from tests.benchmarks.contender import PROBES, Started, aligned, on_batches, pictures
 
 MATRICES = ((2048, 4), (4096, 1))  # size, products a round

@@ -11,11 +11,11 @@ import sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.architectures import open_network
-from graphnets.network import Cut
-from graphnets.options import TrainingOptions
-from graphnets.summaries import Summaries
-from graphnets.tune import Stored, train
+from graphnets.networks.stack import Cut
+from graphnets.training.options import TrainingOptions
+from graphnets.training.summaries import Summaries
+from graphnets.training.tune import Stored, train
+from graphnets.zoo.architectures import open_network
 
 BATCH, PHOTOS, CLASSES = 64, 64, 5
 NAMES = ["fc7"]

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.architectures import DECLARED, open_network
-from graphnets.export import _frozen
-from graphnets.features import Bottlenecks, features
-from graphnets.images import scan
-from graphnets.store import FeatureStore
-from graphnets.weights import RandomWeights, write_weights
+from graphnets.classifier.export import _frozen
+from graphnets.features.bottlenecks import Bottlenecks, features
+from graphnets.features.store import FeatureStore
+from graphnets.photos.images import scan
+from graphnets.weights.arrays import RandomWeights, write_weights
+from graphnets.zoo.architectures import DECLARED, open_network
 from tests.benchmarks.contender import FEATURES, IMAGES, Started
 from tests.benchmarks.courses import ALEXNET, alexnet_fc7
 

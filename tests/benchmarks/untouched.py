@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.inception import inception_endpoints
+from graphnets.networks.inception import inception_endpoints
 
 
 def main(path, count=4):

@@ -26,7 +26,7 @@ def main(start, options, probe):
     module, _, function = start.partition(":")
     try:
         if module not in OTHERS:
-            from graphnets.terminal import quiet_tensorflow
+            from graphnets.cli.terminal import quiet_tensorflow
 
             with quiet_tensorflow():
                 pass

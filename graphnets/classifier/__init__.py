@@ -1,0 +1,1 @@
+"""The exported graph: writing it, and predicting with it."""

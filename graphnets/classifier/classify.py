@@ -1,0 +1,76 @@
+"""Classifying photos with a pretrained network itself: ImageNet's classes, no training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets.classifier.predict import File, Prediction, in_batches, predictions
+from graphnets.errors import GraphnetsError
+from graphnets.networks.stack import Network
+from graphnets.photos.reading import photo_reader
+from graphnets.zoo import names
+
+OUTPUTS = {"inception_v3": "softmax"}  # the endpoint with the probabilities; others have "prob"
+NAMES: dict[int, Callable[[], list[str]]] = {
+    1000: names.imagenet,
+    names.INCEPTION_OUTPUTS: names.imagenet_inception_2015,
+}
+
+
+class ImageNetClassifier:
+    """A pretrained network with the names of its 1000 (Inception of 2015: 1008) classes.
+
+    labels: the name of each output, in their order.
+    Raises GraphnetsError if the network's weights do not reach its last layer, or if it has
+    another number of outputs.
+    """
+
+    def __init__(self, network: Network) -> None:
+        with tf.Graph().as_default() as graph:
+            self._session = tf.Session(graph=graph)
+            read = photo_reader(self._session, network.size)
+            self._read = lambda path: read(os.fspath(path))
+            self._photos = tf.placeholder(tf.float32, [None, *network.size, 3])
+            self._scores = _probabilities(network, self._photos)
+            self.labels = NAMES[int(self._scores.shape[1])]()
+            self._session.run(tf.global_variables_initializer())
+
+    def scores(self, path: File) -> np.ndarray:
+        """float32 (classes,) of one photo, each 0 to 1. Raises PhotoError if it cannot be read."""
+        return self._run(self._read(path))[0]
+
+    def _run(self, photos: np.ndarray) -> np.ndarray:
+        """float32 (n, classes) of photos (n, height, width, 3)."""
+        return self._session.run(self._scores, {self._photos: photos})
+
+    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
+        """A prediction for each file, in order; one that cannot be read says why.
+
+        Files are read as the results are taken: memory does not grow with their number.
+        """
+        results = in_batches(paths, self._read, self._run, self.scores)
+        return predictions(results, self.labels, top_k)
+
+
+def _probabilities(network: Network, photos: tf.Tensor) -> tf.Tensor:
+    """Add the network to the default graph; float32 (n, 1000) or (n, 1008)."""
+    output = OUTPUTS.get(network.name, "prob")
+    try:
+        scores = network.build(photos, [output])[output]
+    except GraphnetsError as error:
+        raise GraphnetsError(
+            f"classify needs the weights of all layers of {network.name}: `graphnets fetch --list` "
+            "tells where to download a full file, `graphnets fetch NAME --file FILE` puts it in "
+            f"place ({error})"
+        ) from None
+    if scores.shape.rank != 2 or scores.shape.as_list()[1] not in NAMES:
+        wanted = " or ".join(str(count) for count in NAMES)
+        raise GraphnetsError(
+            f"the endpoint {output!r} of {network.name} is {scores.shape}, wanted (n, {wanted}), "
+            "ImageNet's classes; a classifier of your own is for `graphnets predict`"
+        )
+    return scores

@@ -1,0 +1,97 @@
+"""Writing a trained classifier as one frozen graph, from JPEG bytes to probabilities."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError
+from graphnets.files import refuse_existing, write_whole
+from graphnets.jobs.options import INPUT, OUTPUT
+from graphnets.networks.stack import Network
+from graphnets.photos import jpeg
+from graphnets.training.heads import Head, head_input
+
+RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
+
+
+def classifier_graph_def(
+    network: Network, names: Sequence[str], head: Head, output: str = OUTPUT
+) -> tf.GraphDef:
+    """The frozen graph of network and head, without variables.
+
+    Feed one JPEG's (or PNG's) bytes to `DecodeJPGInput:0`, scalar string, and fetch
+    `final_result:0`, float32 (1, classes): decoding, EXIF orientation, resizing and the network's
+    own preprocessing are in the graph. `ResizedJPG:0` takes a batch instead: float32
+    (n, height, width, 3), RGB, 0 to 255.
+    """
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        contents = tf.placeholder(tf.string, [], INPUT)
+        resized = jpeg.resize(jpeg.decode(contents), network.size)
+        # A batch can be fed here, so nothing behind may count on one photo.
+        resized = tf.placeholder_with_default(resized, [None, *network.size, 3], RESIZED)
+        found = network.build(resized, names)
+        bottleneck = tf.concat(head_input(found, names, head.flatten), 1, name="bottleneck")
+        logits = head.logits(bottleneck)
+        try:
+            named = tf.nn.softmax(logits, name=output).op.name == output
+        except ValueError:
+            named = False
+        if not named:
+            raise GraphnetsError(
+                f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
+                "no name that the network uses"
+            )
+        return _frozen(session, graph, output)
+
+
+def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
+    """The variables, initialised, as constants, and nothing that the output does not need."""
+    from tensorflow.python.framework import convert_to_constants
+
+    verbosity = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)  # these functions say that they are deprecated
+    try:
+        if not graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
+            # Converting none takes most of a second for Inception.
+            return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [output])
+        session.run(tf.global_variables_initializer())
+        return convert_to_constants.convert_variables_to_constants_from_session_graph(
+            session, graph.as_graph_def(), [output]
+        )
+    finally:
+        tf.logging.set_verbosity(verbosity)
+
+
+def write_graph(path: str | os.PathLike[str], graph_def: tf.GraphDef) -> None:
+    """Write a frozen GraphDef; a file that was there is replaced at once."""
+    write_whole(path, graph_def.SerializeToString(deterministic=True))
+
+
+def write_labels(path: str | os.PathLike[str], labels: Sequence[str]) -> None:
+    """Write the labels, one a line, in the order of the output's columns."""
+    write_whole(path, "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape"))
+
+
+def write_saved_model(
+    folder: str | os.PathLike[str], graph_def: tf.GraphDef, output: str = OUTPUT
+) -> None:
+    """Write the classifier as a SavedModel for TensorFlow Serving: bytes in, probabilities out.
+
+    Raises GraphnetsError if the folder is there already.
+    """
+    refuse_existing(folder)
+    with tf.Graph().as_default(), tf.Session() as session:
+        contents, result = tf.import_graph_def(
+            graph_def, return_elements=[f"{INPUT}:0", f"{output}:0"], name=""
+        )
+        signature = tf.saved_model.predict_signature_def({"image": contents}, {"scores": result})
+        builder = tf.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            [tf.saved_model.tag_constants.SERVING],
+            {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature},
+        )
+        builder.save()

@@ -1,0 +1,269 @@
+"""Classifying photos with an exported graph, its own or another tool's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets.classifier import export
+from graphnets.errors import GraphnetsError, PhotoError
+from graphnets.jobs.options import InputOptions
+from graphnets.networks.frozen import read_graph_def
+from graphnets.photos import images, jpeg
+from graphnets.photos.images import shown
+from graphnets.photos.reading import ahead, in_runs
+
+File = str | os.PathLike[str]
+Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A photo's classes, likeliest first, as (label, score), scores 0 to 1; or its problem."""
+
+    path: str
+    top: list[tuple[str, float]]
+    problem: str = ""
+
+
+class Classifier:
+    """A frozen graph with its labels, loaded once.
+
+    Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
+    or a number of labels that is not that of its outputs.
+    """
+
+    def __init__(
+        self,
+        graph: File,
+        labels: File,
+        options: InputOptions | None = None,
+    ) -> None:
+        options = options or InputOptions()
+        graph_def = read_graph_def(graph)
+        self.labels = _read_labels(labels)
+        with tf.Graph().as_default() as self._graph:
+            try:
+                tf.import_graph_def(graph_def, name="")
+            except ValueError as error:
+                raise GraphnetsError(f"{shown(graph)} is no sound graph: {shown(error)}") from None
+            self._input = _tensor(self._graph, options.input_layer, graph)
+            self._output = _tensor(self._graph, options.output_layer, graph)
+            self._place_photos(options)
+        classes = self._output.shape[-1] if self._output.shape.rank else None
+        if classes is not None and int(classes) != len(self.labels):
+            raise GraphnetsError(
+                f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
+                "wanted the labels file that was written with this graph"
+            )
+        self._session = tf.Session(graph=self._graph)
+
+    def _place_photos(self, options: InputOptions) -> None:
+        """Settle where a photo's bytes go, what comes of them, and where that is fed."""
+        resized = _resized(self._graph, self._input, self._output)
+        self._contents = tf.placeholder(tf.string, []) if resized is None else self._input
+        self._decoded = jpeg.decode(self._contents)
+        if resized is None:
+            self._entry = self._input
+            self._value = _input_value(self._contents, self._decoded, self._input, options)
+        else:
+            self._entry = self._value = resized
+
+    def scores(self, path: File) -> np.ndarray:
+        """float32 (classes,) of one photo.
+
+        Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
+        """
+        contents = {self._contents: images.contents(path)}
+        try:
+            value = self._session.run(self._value, contents)
+            scores = self._run(value)
+        except tf.errors.OpError as error:
+            self._check_photo(contents)
+            reason = shown(" ".join(error.message.split()))
+            raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
+        return scores[0]
+
+    def _read(self, path: File) -> np.ndarray:
+        """A photo as `_run` takes it, (1, height, width, 3)."""
+        return self._session.run(self._value, {self._contents: images.contents(path)})
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
+        """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ()."""
+        scores = self._session.run(self._output, {self._entry: values})
+        wanted = (len(values) if values.ndim else 1, len(self.labels))
+        if scores.shape != wanted:
+            raise GraphnetsError(
+                f"the output {self._output.name} is {scores.shape}, wanted {wanted} as there are "
+                "labels: name another --output_layer"
+            )
+        return scores
+
+    def _check_photo(self, contents: dict) -> None:
+        """Raise PhotoError if the photo is to blame: another tool's graph can fail by itself."""
+        try:
+            self._session.run(self._decoded, contents)
+        except tf.errors.InvalidArgumentError:
+            raise PhotoError("damaged or cut off") from None
+
+    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
+        """A prediction for each file, in order; one that cannot be read says why.
+
+        Files are read as the results are taken: memory does not grow with their number.
+        """
+        if _is_free(self._entry) and _is_free(self._output):
+            results = in_batches(paths, self._read, self._run, self.scores)
+        else:
+            results = ahead(paths, self.scores)
+        return predictions(results, self.labels, top_k)
+
+
+def predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
+    """The likeliest of each file's scores (classes,), in order; see `Classifier.predict`."""
+    for path, result in results:
+        try:
+            values = result()
+        except PhotoError as error:
+            yield Prediction(os.fspath(path), [], str(error))
+            continue
+        best = np.argsort(-values, kind="stable")[:top_k]
+        yield Prediction(os.fspath(path), [(labels[i], float(values[i])) for i in best])
+
+
+def in_batches(
+    paths: Iterable[File],
+    read: Callable[[File], np.ndarray],
+    run: Callable[[np.ndarray], np.ndarray],
+    alone: Callable[[File], np.ndarray],
+) -> Results:
+    """What `ahead(paths, alone)` gives, from runs on batches of files, a few batches in hand.
+
+    read: a file to (1, height, width, 3), called in threads; run: photos (n, height, width, 3) to
+    (n, classes); alone: a file to (classes,), called where read or run fails.
+    """
+    for scored in in_runs(ahead(paths, read), partial(_scored, run)):
+        for path, row in scored():
+            # What has no row is run alone: it says what is wrong with it, or nothing is.
+            yield path, partial(alone, path) if row is None else partial(np.asarray, row)
+
+
+def _scored(
+    run: Callable[[np.ndarray], np.ndarray], photos: list[tuple]
+) -> list[tuple[File, np.ndarray | None]]:
+    """Each file of a batch with its scores (classes,), or None where read or run failed."""
+    batch = [(path, _or_none(result)) for path, result in photos]
+    values = [value for _, value in batch if value is not None]
+    scores = _or_none(lambda: run(np.concatenate(values))) if values else None
+    if scores is None:
+        return [(path, None) for path, _ in batch]
+    rows = iter(scores)
+    return [(path, None if value is None else next(rows)) for path, value in batch]
+
+
+def _or_none(result: Callable[[], np.ndarray]) -> np.ndarray | None:
+    try:
+        return result()
+    except (GraphnetsError, tf.errors.OpError):
+        return None
+
+
+def photo_paths(arguments: Sequence[File]) -> Iterator[str]:
+    """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
+    for argument in arguments:
+        if not os.path.isdir(argument):
+            yield os.fspath(argument)
+            continue
+        for folder, folders, files in os.walk(os.fspath(argument)):
+            folders[:] = sorted(name for name in folders if name[0] != ".")
+            for name in sorted(files):
+                if name[0] != "." and name.lower() not in images.NOT_PHOTOS:
+                    yield os.path.join(folder, name)
+
+
+def _read_labels(path: File) -> list[str]:
+    try:
+        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+
+
+def _tensor(graph: tf.Graph, name: str, source: File) -> tf.Tensor:
+    try:
+        return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+    except (KeyError, ValueError):
+        operations = graph.get_operations()
+        inputs = [op.name for op in operations if op.type.startswith("Placeholder")]
+        outputs = [op.name for op in operations if op.type == "Softmax"]
+        raise GraphnetsError(
+            f"{shown(source)} has no {name!r}; its placeholders are {', '.join(inputs) or 'none'}, "
+            f"its softmax is {', '.join(outputs) or 'none'}: name them with --input_layer and "
+            "--output_layer"
+        ) from None
+
+
+def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor | None:
+    """Where a graph of `export` takes a batch, (n, height, width, 3); None in any other graph."""
+    try:
+        resized = graph.get_tensor_by_name(f"{export.RESIZED}:0")
+    except KeyError:
+        return None
+    shape = resized.shape.as_list() if resized.shape.rank == 4 else []
+    takes_batches = (
+        resized.op.type == "PlaceholderWithDefault"
+        and resized.dtype.is_floating
+        and shape[:1] == [None]
+        and all(shape[1:3])
+        and shape[3:] == [3]
+    )
+    takes_bytes = entry.dtype == tf.string and entry.shape.rank == 0
+    is_between = entry.op.name in _behind(resized) and entry.op.name not in _behind(
+        output, export.RESIZED
+    )
+    return resized if takes_batches and takes_bytes and is_between else None
+
+
+def _behind(tensor: tf.Tensor, cut: str = "") -> set[str]:
+    """The operations that a tensor is computed from, without those behind the operation `cut`."""
+    found: set[str] = set()
+    waiting = [tensor.op]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found.add(op.name)
+            if op.name != cut:
+                waiting += [*(source.op for source in op.inputs), *op.control_inputs]
+    return found
+
+
+def _is_free(tensor: tf.Tensor) -> bool:
+    """Whether the first dimension is left open; a graph that tells no shape tells no batches."""
+    return bool(tensor.shape.rank) and tensor.shape.as_list()[0] is None
+
+
+def _input_value(
+    contents: tf.Tensor, decoded: tf.Tensor, entry: tf.Tensor, options: InputOptions
+) -> tf.Tensor:
+    """What to feed to `entry` for a photo: its bytes, or its pixels as `InputOptions` tells."""
+    if entry.dtype == tf.string and entry.shape.is_compatible_with([]):
+        return contents
+    size = tf.TensorShape(entry.shape if entry.shape.rank == 4 else [None] * 4).as_list()
+    height, width = options.input_height or size[1], options.input_width or size[2]
+    if not entry.dtype.is_floating or not entry.shape.is_compatible_with([1, height, width, 3]):
+        raise GraphnetsError(
+            f"the input {entry.name} is {entry.dtype.name} {entry.shape}; wanted one photo's bytes "
+            f"(string, a scalar) or float32 (n, {height or 'height'}, {width or 'width'}, 3): name "
+            "another --input_layer"
+        )
+    if not height or not width:
+        raise GraphnetsError(
+            f"the input {entry.name} does not tell its size; give --input_height and --input_width"
+        )
+    resized = jpeg.resize(decoded, (height, width))
+    return tf.cast((resized - options.input_mean) / options.input_std, entry.dtype)

@@ -1,0 +1,179 @@
+"""The flags that commands share, in groups."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import click
+
+from graphnets.networks.precision import FLOAT32, PRECISIONS
+from graphnets.training.options import OPTIMIZERS, SCHEDULES
+
+TEMPORARY = tempfile.gettempdir()
+# A TensorFlow-free copy; a test compares it with the library's.
+ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]
+
+
+def options(*options: Callable) -> Callable:
+    """One decorator for several click options, in the order of the help text."""
+
+    def decorate(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+network_flags = options(
+    click.option(
+        "--architecture",
+        type=click.Choice(ARCHITECTURES),
+        default="inception_v3",
+        help="The pretrained network; 'alexnet' reads its weights as the traffic-sign course does.",
+    ),
+    click.option(
+        "--graph", "graph_file", type=click.Path(), help="Frozen Inception GraphDef (.pb)."
+    ),
+    click.option(
+        "--weights",
+        help="Weights of the other networks (.npz, .npy, .safetensors), or 'random'.",
+    ),
+    click.option(
+        "--model_dir",
+        type=click.Path(),
+        envvar="GRAPHNETS_MODEL_DIR",
+        help="Where `graphnets fetch` puts files.  [default: the user's cache]",
+    ),
+)
+
+photo_flags = options(
+    click.option(
+        "--image_dir",
+        type=click.Path(),
+        required=True,
+        help="Folder with one sub-folder of photos per class.",
+    ),
+    network_flags,
+    click.option(
+        "--endpoint",
+        help="Layers to take features from, with commas between; 4-D ones are averaged over the "
+        "picture.  [default: the network's]",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default=FLOAT32,
+        help="What the network computes in; bfloat16 where the processor has it, auto tries both.",
+    ),
+    click.option(
+        "--bottleneck_dir",
+        type=click.Path(),
+        default=os.path.join(TEMPORARY, "bottleneck"),
+        help="Where features are kept.",
+    ),
+)
+
+run_flags = options(
+    click.option(
+        "--output_dir", type=click.Path(), default=TEMPORARY, help="Where results are written."
+    ),
+    click.option(
+        "--summaries_dir",
+        type=click.Path(),
+        default=os.path.join(TEMPORARY, "retrain_logs"),
+        help="TensorBoard summaries; each run adds a folder.",
+    ),
+    click.option("--how_many_training_steps", type=int, default=4000),
+    click.option("--learning_rate", type=float, default=0.01),
+    click.option("--testing_percentage", type=float, default=10.0),
+    click.option("--validation_percentage", type=float, default=10.0),
+    click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
+    click.option("--eval_step_interval", type=int, default=10, help="Steps between validations."),
+    click.option("--train_batch_size", type=int, default=100),
+    click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),
+    click.option("--validation_batch_size", type=int, default=-1, help="-1: all of them."),
+    click.option("--seed", type=int, default=0, help="Of all that is random."),
+)
+
+classifier_flags = options(
+    click.option("--output_graph", type=click.Path(), help="[default: in output_dir]"),
+    click.option("--output_labels", type=click.Path(), help="[default: in output_dir]"),
+    click.option("--saved_model_dir", type=click.Path(), help="Also write a SavedModel here."),
+    click.option("--final_tensor_name", default="final_result", help="Name of the output."),
+    click.option("--print_misclassified_test_images", is_flag=True),
+    click.option(
+        "--assert_accuracy_at_least",
+        type=float,
+        help="Exit with status 1 if the test accuracy (0 to 1) is below.",
+    ),
+    click.option(
+        "--trainable",
+        default="",
+        show_default=False,
+        help="Layers to train with the head: 'fc7', 'conv4,conv5', 'conv5:' for that layer and all "
+        "behind it, 'all'.  [default: none]",
+    ),
+)
+
+training_flags = options(
+    click.option("--head", default="linear", help="Or [flatten,]fc:UNITS[,dropout=SHARE]."),
+    click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="gradient_descent"),
+    click.option(
+        "--learning_rate_schedule",
+        type=click.Choice(SCHEDULES),
+        default="constant",
+    ),
+    click.option(
+        "--learning_rate_decay_per_layer",
+        type=float,
+        default=1.0,
+        help="Share of the rate from one trained layer to the one before it.",
+    ),
+    click.option(
+        "--early_stopping", type=int, default=0, help="Validations without a better one; 0: never."
+    ),
+    click.option(
+        "--class_weights",
+        default="",
+        show_default=False,
+        help="'balanced', or 'roses=2,tulips=0.5'.",
+    ),
+    click.option(
+        "--warmup_steps", type=int, default=0, help="Steps of the head alone before --trainable."
+    ),
+    click.option("--warmup_learning_rate", type=float, default=0.001),
+    click.option("--warmup_optimizer", type=click.Choice(OPTIMIZERS), default="rmsprop"),
+)
+
+augmentation_flags = options(
+    click.option("--flip_left_right", is_flag=True, help="Mirror every other variant."),
+    click.option("--random_crop", type=float, default=0.0, help="Margin in percent."),
+    click.option("--random_scale", type=float, default=0.0, help="Percent to scale up by."),
+    click.option("--random_brightness", type=float, default=0.0, help="Percent up or down."),
+    click.option("--rotation", type=float, default=0.0, help="Degrees to either side."),
+    click.option("--width_shift", type=float, default=0.0, help="Share of the width."),
+    click.option("--height_shift", type=float, default=0.0, help="Share of the height."),
+    click.option("--shear", type=float, default=0.0, help="Tangent of the lean."),
+    click.option("--zoom", type=float, default=0.0, help="Share, in and out."),
+    click.option(
+        "--augmented_copies",
+        type=int,
+        help="Variants of each training photo, drawn once and stored; without a flag of those "
+        "above: flip, rotation 30, shifts 0.1, shear 0.2, zoom 0.2.  [default: 8 if one is given]",
+    ),
+)
+
+checkpoint_flags = options(
+    click.option(
+        "--checkpoint_every",
+        type=int,
+        default=0,
+        help="Steps between checkpoints; SIGTERM writes one in any case.",
+    ),
+    click.option("--checkpoint_dir", type=click.Path(), help="[default: in output_dir]"),
+    click.option("--max_to_keep", type=int, default=5, help="Checkpoints to keep."),
+    click.option("--resume", is_flag=True, help="Go on from the newest checkpoint."),
+)

@@ -1,0 +1,1 @@
+"""What the frozen layers give for each photo, computed once and kept on disk."""

@@ -1,0 +1,227 @@
+"""The main job: a folder of photos in, a classifier out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow.compat.v1 as tf
+
+import graphnets
+from graphnets.classifier import export
+from graphnets.features.bottlenecks import endpoint_names
+from graphnets.files import write_whole
+from graphnets.jobs.evaluate import evaluate
+from graphnets.jobs.options import RetrainOptions, check_outputs
+from graphnets.jobs.stock import Stock
+from graphnets.networks.stack import Cut, Network
+from graphnets.photos.images import Progress, no_progress, scan, split
+from graphnets.training.checkpoints import Checkpoints
+from graphnets.training.heads import Head
+from graphnets.training.summaries import Summaries
+from graphnets.training.train import Examples, sample
+from graphnets.training.tune import Tuned, audit, features_behind, train
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `retrain` found: metrics.json's content, the photos with their splits, head, network.
+
+    photos has, besides the columns of `images.scan` and `images.split`, `predicted`: the label
+    that the classifier gives to a photo of the testing split, "" for the others. network has the
+    layers that were trained.
+    """
+
+    metrics: dict
+    photos: pd.DataFrame
+    head: Head
+    network: Network
+
+
+def retrain(
+    image_dir: str | os.PathLike[str],
+    network: Network,
+    options: RetrainOptions | None = None,
+    progress: Progress = no_progress,
+    say: Callable[[str], object] = lambda line: None,
+) -> Result:
+    """Train a classifier for the sub-folders of image_dir on the network's frozen features.
+
+    Writes output_graph.pb, output_labels.txt, metrics.json and photos.csv; features already in
+    the store are not computed again. `say` is told what is being done, a line at a time.
+    Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
+    are run wherever that can be known; Stopped where SIGTERM ended it.
+    """
+    options = options or RetrainOptions()
+    seconds = _Seconds()
+    check_outputs(options)
+    names = endpoint_names(network, options.endpoint)
+    cut = network.cut(names, options.trainable)
+    with seconds("photos"):
+        photos = split(scan(image_dir, progress), **options.splitting)
+        say(f"{len(photos)} files in {photos.label.nunique()} classes")
+    with seconds("features"):
+        stock = Stock(network, names, cut, options)
+        photos = stock.add(photos, progress, say)
+        labels = sorted(photos.label.unique())
+        training, validation, testing = (
+            stock.stored(photos, name, labels) for name in ("training", "validation", "testing")
+        )
+    say(
+        f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
+        f"{len(testing.labels)} for testing"
+    )
+    with seconds("training"), Summaries(options.summaries_dir) as log:
+        tuned = train(
+            network, cut, names, (training, validation), len(labels), options.training, log,
+            _checkpoints(network, names, photos, options), progress,
+        )  # fmt: skip
+    with seconds("evaluation"):
+        features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
+        examples = Examples(features, testing.labels)
+        photos = _with_predictions(photos, tuned.head, examples, labels)
+        figures = tested_figures(tuned.head, examples, labels, options)
+    with seconds("export"):
+        graph_def = _write_classifier(tuned.network, names, tuned.head, labels, options)
+    metrics = {
+        **figures,
+        "train_count": len(training.labels),
+        "validation_count": len(validation.labels),
+        "best_step": tuned.head.step,
+        "labels": labels,
+        "left_out": _left_out(photos),
+        "copies_across_splits": copies_across_splits(photos),
+        "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
+        **_provenance(network, names, options),
+        "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
+    }
+    output_dir = Path(options.output_dir)
+    write_whole(output_dir / "photos.csv", _csv(photos))
+    write_whole(output_dir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    return Result(metrics, photos, tuned.head, tuned.network)
+
+
+def tested_figures(
+    head: Head, examples: Examples, labels: list[str], options: RetrainOptions
+) -> dict:
+    """What `evaluate` says of the head on the test photos, or on a sample of them."""
+    random = np.random.default_rng(options.training.seed)
+    tested = sample(examples, options.test_batch_size, random)
+    return evaluate(tested.labels, predicted_labels(head, tested), labels)
+
+
+def _checkpoints(
+    network: Network, names: list[str], photos: pd.DataFrame, options: RetrainOptions
+) -> Checkpoints:
+    """Those of this run: equal in all that decides what it learns."""
+    learns = {
+        "network": [network.name, network.fingerprint, names, options.trainable, network.precision],
+        "training": vars(options.training),
+        "augmentation": [options.drawn.describe(), options.copies],
+        "photos": photos[["label", "key", "split"]].to_csv(),
+    }
+    digest = hashlib.sha256(json.dumps(learns, sort_keys=True).encode()).hexdigest()
+    folder = options.checkpoint_dir or Path(options.output_dir) / "checkpoints"
+    return Checkpoints(
+        folder, options.checkpoint_every, options.max_to_keep, digest, options.resume
+    )
+
+
+def _fine_tuning(network: Network, cut: Cut, tuned: Tuned, graph_def: tf.GraphDef) -> dict:
+    """What trained, and the freeze audit of the exported graph."""
+    return {
+        "trainable": cut.layers,
+        "stored_at": cut.after if cut.layers else None,
+        "freeze_audit": audit(network, graph_def, tuned.moved),
+    }
+
+
+def _write_classifier(
+    network: Network, names: list[str], head: Head, labels: list[str], options: RetrainOptions
+) -> tf.GraphDef:
+    output = options.final_tensor_name
+    graph_def = export.classifier_graph_def(network, names, head, output)
+    export.write_graph(options.graph_path, graph_def)
+    export.write_labels(options.labels_path, labels)
+    if options.saved_model_dir:
+        export.write_saved_model(options.saved_model_dir, graph_def, output)
+    return graph_def
+
+
+def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:
+    left_out = photos[photos.problem != ""]
+    return [{"path": row.path, "reason": row.problem} for row in left_out.itertuples()]
+
+
+def predicted_labels(head: Head, examples: Examples) -> np.ndarray:
+    """The position of the likeliest class of each example: int (n,)."""
+    return head.probabilities(examples.features).argmax(axis=1)
+
+
+def copies_across_splits(photos: pd.DataFrame) -> int:
+    """How many photos have the same bytes as one in another split: they flatter the figures."""
+    usable = photos[photos.problem == ""]
+    return int((usable.groupby("key").split.transform("nunique") > 1).sum())
+
+
+def _with_predictions(
+    photos: pd.DataFrame, head: Head, testing: Examples, labels: list[str]
+) -> pd.DataFrame:
+    photos = photos.assign(predicted="")
+    names = [labels[i] for i in predicted_labels(head, testing)]
+    photos.loc[photos.split == "testing", "predicted"] = names
+    return photos
+
+
+def _provenance(network: Network, names: list[str], options: RetrainOptions) -> dict:
+    """What someone needs to get the same figures again."""
+    training = options.training
+    return {
+        "architecture": network.name,
+        "weights": network.fingerprint,
+        "endpoint": ",".join(names),
+        "precision": network.precision,
+        "seeds": {"training": training.seed},
+        "options": {
+            **options.splitting,
+            "trainable": options.trainable,
+            "augmentation": options.drawn.describe() if options.copies else "",
+            "augmented_copies": options.copies,
+            "test_batch_size": options.test_batch_size,
+            **{name: value for name, value in vars(training).items() if name != "seed"},
+        },
+        "versions": {
+            "graphnets": graphnets.__version__,
+            "tensorflow": tf.version.VERSION,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _csv(photos: pd.DataFrame) -> bytes:
+    return photos.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogateescape")
+
+
+class _Seconds:
+    """with seconds("stage"): ... adds to seconds.measured["stage"]."""
+
+    def __init__(self) -> None:
+        self.measured: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.measured[stage] = round(time.perf_counter() - start, 3)

@@ -1,0 +1,209 @@
+"""Networks that are declared as rows of layers: AlexNet and VGG16."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left, bisect_right
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError
+from graphnets.networks.layers import fc
+from graphnets.networks.stack import (
+    Cut,
+    Endpoints,
+    LayerInfo,
+    Network,
+    Rows,
+    Trainable,
+    declared_layers,
+    float_images,
+    layers_to_train,
+    rows_until,
+    stack,
+    unknown,
+)
+from graphnets.weights.arrays import RANDOM, RandomWeights, Weights, default_file, read_weights
+
+FEATURES, LOGITS = "fc7", "fc8"
+LARGEST = 4096  # pixels, where looking for the sizes that a network takes ends
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A network's rows with what its weights want of pictures.
+
+    name is that of the weight file (see `weights.FILES`), title the variable scope.
+    preprocess: float32 (n, height, width, 3), RGB, 0 to 255 -> what the first layer takes.
+    """
+
+    name: str
+    title: str
+    rows: Rows
+    size: tuple[int, int]
+    preprocess: Callable[[tf.Tensor], tf.Tensor]
+    default_endpoint: str
+
+    def layers(self, rows: Rows = ()) -> list[LayerInfo]:
+        """The layers on pictures of the size that the network was trained on."""
+        return declared_layers(rows or self.rows, (None, *self.size, 3))
+
+    def shapes(self, rows: Rows = ()) -> dict[str, tuple[tuple[int, ...], ...]]:
+        """{layer: (shape of W, shape of b)} of the layers that learn."""
+        layers = self.layers(rows)
+        return {layer.name: layer.parameter_shapes for layer in layers if layer.parameter_shapes}
+
+    def endpoints(
+        self,
+        images: tf.Tensor,
+        weights: str | os.PathLike[str] | Weights | None = None,
+        trainable: Trainable = False,
+        until: str = "",
+        skip: Sequence[str] = (),
+        classes: int | None = None,
+        seed: int = 0,
+        preprocess: bool = True,
+    ) -> Endpoints:
+        """Add the network to the default graph; see `alexnet_endpoints` for the arguments."""
+        images = float_images(self.title, images)
+        rows = self._with_classes(classes)
+        self._check_size(rows_until(rows, until), images.shape.as_list()[1:3])
+        chosen = self._weights(rows, weights, skip, seed)
+        sharing = tf.get_variable_scope().reuse  # the user's wish; a new name would ignore it
+        with tf.variable_scope(self.title if sharing else None, default_name=self.title):
+            x = self.preprocess(images) if preprocess else images
+            return stack(rows, x, chosen, trainable, until)
+
+    def network(self, weights: Weights, fingerprint: str) -> Network:
+        """The network with these weights, for the feature store and the commands."""
+        return DeclaredNetwork(self, weights, fingerprint)
+
+    def _with_classes(self, classes: int | None) -> Rows:
+        if classes is None:
+            return self.rows
+        if classes < 1:
+            raise GraphnetsError(f"{self.title} got classes={classes}, wanted 1 or more")
+        head = fc(classes, relu=False)
+        return tuple((name, head if name == LOGITS else layer) for name, layer in self.rows)
+
+    def _weights(
+        self, rows: Rows, given: str | os.PathLike[str] | Weights | None, skip: Sequence[str],
+        seed: int,
+    ) -> Weights:  # fmt: skip
+        shapes = self.shapes(rows)
+        skip = [skip] if isinstance(skip, str) else skip
+        for name in skip:
+            if name not in shapes:
+                raise unknown("layer to skip", name, shapes)
+        if isinstance(given, str) and given == RANDOM:
+            return RandomWeights(shapes, seed)
+        weights = given
+        if weights is None or isinstance(weights, str | os.PathLike):
+            weights = read_weights(weights or default_file(self.name))
+        drawn = set(skip)
+        if rows is not self.rows and not _fits(weights, LOGITS, shapes):
+            drawn.add(LOGITS)
+        if not drawn:
+            return weights
+        return ChainMap(RandomWeights({name: shapes[name] for name in drawn}, seed), weights)  # type: ignore[arg-type]
+
+    def _check_size(self, rows: Rows, size: Sequence[int | None]) -> None:
+        """Raise GraphnetsError, with the sizes that would do, if pictures are of another one."""
+        try:
+            declared_layers(rows, (None, *size, 3))
+        except GraphnetsError:
+            least, most = self._sizes(rows)
+            wanted = f"{least} x {least} or more" if most is None else f"{least} to {most}"
+            got = " x ".join("?" if n is None else str(n) for n in size)
+            raise GraphnetsError(
+                f"{self.title} up to {rows[-1][0]} got pictures of {got}, wanted {wanted} pixels "
+                f"high and wide; resize them, with tf.image.resize_images say"
+            ) from None
+
+    def _sizes(self, rows: Rows) -> tuple[int, int | None]:
+        """The least and the largest size of square pictures that the rows take (None: any)."""
+        maps = [row for row in rows if row[1].kind != "fc" and row[1].kind != "softmax"]
+
+        def height(n: int) -> int:
+            try:
+                return declared_layers(maps, (None, n, n, 3))[-1].shape[1] or 0
+            except GraphnetsError:
+                return 0
+
+        sizes = range(LARGEST)
+        if len(maps) == len(rows):
+            return bisect_left(sizes, 1, key=height), None
+        wanted = height(self.size[0])
+        return bisect_left(sizes, wanted, key=height), bisect_right(sizes, wanted, key=height) - 1
+
+
+class DeclaredNetwork(Network):
+    """A declared network with its weights."""
+
+    def __init__(self, declared: Declared, weights: Weights, fingerprint: str) -> None:
+        self.name, self.size = declared.name, declared.size
+        self.default_endpoint, self.fingerprint = declared.default_endpoint, fingerprint
+        self._declared, self._weights = declared, weights
+        self._names = [name for name, _ in declared.rows]
+
+    def build(
+        self, x: tf.Tensor, names: Sequence[str], after: str = "", trainable: Sequence[str] = ()
+    ) -> Endpoints:
+        """See `Network.build`."""
+        until = self._last(names)
+        if not after:
+            return self._declared.endpoints(x, self._weights, trainable, until)
+        with tf.variable_scope(None, default_name=self._declared.title):
+            return stack(self._declared.rows, x, self._weights, trainable, until, after)
+
+    def layers(self) -> list[LayerInfo]:
+        """See `Network.layers`."""
+        return self._declared.layers()
+
+    def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
+        """See `Network.cut`."""
+        until = self._last(names)
+        chosen = layers_to_train(self._declared.rows, without(LOGITS, trainable), until)
+        if not chosen:
+            return Cut(until, [], [])
+        first = self._names.index(chosen[0])
+        behind = [name for name in names if self._names.index(name) >= first]
+        return Cut(self._names[first - 1] if first else "", chosen, behind)
+
+    def parameter(self, name: str) -> np.ndarray:
+        """See `Network.parameter`; a parameter is `layer/W` or `layer/b`."""
+        layer, _, role = name.rpartition("/")
+        return self._weights[layer]["Wb".index(role)]
+
+    def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
+        """See `Network.tuned`."""
+        pairs = {}
+        for layer in {name.rpartition("/")[0] for name in values}:
+            W, b = self._weights[layer]
+            pairs[layer] = values.get(f"{layer}/W", W), values.get(f"{layer}/b", b)
+        weights = ChainMap(pairs, self._weights)  # type: ignore[arg-type]
+        tuned = DeclaredNetwork(self._declared, weights, f"{self.fingerprint}, fine-tuned")
+        return tuned.computing_in(self.precision)
+
+    def _last(self, names: Sequence[str]) -> str:
+        for name in names:
+            if name not in self._names:
+                raise unknown("endpoint", name, self._names)
+        return max(names, key=self._names.index, default=self._names[0])
+
+
+def without(name: str, trainable: Trainable) -> Trainable:
+    """The choice of layers but for the one of that name, which stands for the head."""
+    if isinstance(trainable, bool):
+        return trainable
+    if isinstance(trainable, str):
+        trainable = [part.strip() for part in trainable.split(",")]
+    return [part for part in trainable if part and part.removesuffix(":") != name]
+
+
+def _fits(weights: Weights, layer: str, shapes: dict[str, tuple[tuple[int, ...], ...]]) -> bool:
+    return layer in weights and weights[layer][1].shape == shapes[layer][1]

@@ -1,0 +1,247 @@
+"""Un-freezing a frozen GraphDef: chosen Consts train as variables, then are Consts again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError
+from graphnets.networks.frozen import constant, data_inputs, node_name
+
+PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+# The inputs of an op that can be parameters.
+WEIGHTS = {
+    "Conv2D": (1,),
+    "DepthwiseConv2dNative": (1,),
+    "MatMul": (0, 1),
+    "BiasAdd": (1,),
+    "Add": (0, 1),
+    "AddV2": (0, 1),
+    "Mul": (0, 1),
+    "FusedBatchNorm": (1, 2),  # scale and offset; mean and variance are no weights
+    "FusedBatchNormV2": (1, 2),
+    "FusedBatchNormV3": (1, 2),
+}
+
+Nodes = Mapping[str, tf.NodeDef]
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether the name is the pattern, lies under it, or matches it as a shell pattern.
+
+    "mixed_10" is for "mixed_10" and "mixed_10/conv", "mixed_1?/tower*" for
+    "mixed_10/tower_1/conv"; upper and lower case differ.
+    """
+    pattern = pattern.removesuffix(":0").rstrip("/")
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}/*")
+
+
+def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
+    """The names of the Consts that can train in the nodes that a pattern (see `matches`) chooses.
+
+    Those are Consts of floats, of rank 1 or more, also behind Identity ops, that a convolution or
+    product takes as its weights, or that are added or multiplied behind one. What scales pictures
+    in front of the first layer is none of them, nor are scalars, unless the pattern is the name
+    of that very Const. A Const is chosen by its own name or by that of the node that takes it.
+    The batch norm of 2015, an op of its own, has no parameters here before `frozen.modernised` has
+    folded it into weights and a bias.
+
+    Returns them in the order of the nodes that take them.
+    Raises GraphnetsError if there is none.
+    """
+    nodes = by_name(graph_def)
+    named = nodes.get(pattern.removesuffix(":0"))
+    if named is not None and _holds_floats(named):
+        return [named.name]
+    found = dict.fromkeys(
+        name
+        for taker, name in _parameters(nodes)
+        if matches(name, pattern) or matches(taker, pattern)
+    )
+    if not found:
+        tops = dict.fromkeys(name.partition("/")[0] for _, name in _parameters(nodes))
+        raise GraphnetsError(
+            f"no parameter matches {pattern!r}; this graph has parameters in "
+            f"{', '.join(tops) or 'no node'}: name a node there, or give a shell pattern"
+        )
+    return list(found)
+
+
+def _parameters(nodes: Nodes) -> Iterator[tuple[str, str]]:
+    """(node that takes it, Const), in the order of the graph."""
+    behind = dependents(nodes, [node.name for node in nodes.values() if node.op in PRODUCTS])
+    for node in nodes.values():
+        if node.name not in behind:
+            continue
+        inputs = data_inputs(node)
+        for position in WEIGHTS.get(node.op, ()):
+            const = const_behind(nodes, inputs[position])
+            if const is not None and _holds_floats(const) and _shape(const):
+                yield node.name, const.name
+
+
+def const_behind(nodes: Nodes, tensor: str) -> tf.NodeDef | None:
+    """The Const whose value a tensor is, also behind Identity ops; None if there is none."""
+    node = nodes[node_name(tensor)]
+    while node.op == "Identity":
+        node = nodes[node_name(node.input[0])]
+    return node if node.op == "Const" else None
+
+
+def _holds_floats(node: tf.NodeDef) -> bool:
+    return node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating
+
+
+def _shape(const: tf.NodeDef) -> tuple[int, ...]:
+    return tuple(dim.size for dim in const.attr["value"].tensor.tensor_shape.dim)
+
+
+def by_name(graph_def: tf.GraphDef) -> dict[str, tf.NodeDef]:
+    """The graph's nodes by their names, in its order."""
+    return {node.name: node for node in graph_def.node}
+
+
+def dependents(nodes: Nodes, sources: Iterable[str]) -> set[str]:
+    """The names of all nodes that depend on one of the nodes `sources`, and those themselves."""
+    readers = defaultdict(list)
+    for node in nodes.values():
+        for name in node.input:
+            readers[node_name(name)].append(node.name)
+    found: set[str] = set()
+    waiting = list(sources)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += readers[name]
+    return found
+
+
+def needed(nodes: Nodes, tensors: Iterable[str], given: Collection[str] = ()) -> set[str]:
+    """The names of the nodes that tensors depend on, but not through the tensors `given`.
+
+    Raises GraphnetsError for a tensor that the graph does not have.
+    """
+    found: set[str] = set()
+    waiting = list(tensors)
+    while waiting:
+        tensor = waiting.pop()
+        name = node_name(tensor)
+        if name in found or full_name(tensor) in given:
+            continue
+        if name not in nodes:
+            raise GraphnetsError(
+                f"the graph has no node {name!r}, wanted for {tensor!r}; name tensors as "
+                "`NODE:0`, with nodes of graph_def"
+            )
+        found.add(name)
+        waiting += nodes[name].input
+    return found
+
+
+def full_name(tensor: str) -> str:
+    """ "conv" -> "conv:0"; "conv:1" and "^conv" stay."""
+    return tensor if ":" in tensor or tensor[:1] == "^" else f"{tensor}:0"
+
+
+def import_unfrozen(
+    graph_def: tf.GraphDef,
+    trainable_parameters: Sequence[str],
+    input_map: Mapping[str, tf.Tensor],
+    return_elements: Sequence[str],
+    name: str = "import",
+) -> list[tf.Tensor]:
+    """Add a frozen graph to the default one with some of its Consts as trainable variables.
+
+    As `tf.import_graph_def`, but no node is added that return_elements, names of tensors, do not
+    need, given those in input_map. trainable_parameters: Consts (see `parameter_names`). Their
+    variables are `NAME/const`, the imported nodes `NAME/graph/node`, or `NAME/node` where nothing
+    trains; NAME is `name`, with a number if it is taken.
+    Run `tf.global_variables_initializer()` to load the values, which are not in the graph again.
+
+    Raises GraphnetsError for names that the graph does not have, and for a parameter that is no
+    Const of floats or on which none of return_elements depends.
+    """
+    nodes = by_name(graph_def)
+    given: dict[str, tf.Tensor] = {full_name(key): value for key, value in input_map.items()}
+    needed(nodes, given)  # raises for what is unknown
+    wanted = [full_name(element) for element in return_elements]
+    _check_trainable(nodes, trainable_parameters, needed(nodes, wanted, given))
+    if not trainable_parameters:
+        return _imported(graph_def, wanted, given, name)
+    with tf.variable_scope(None, default_name=name or "import"):
+        for parameter in dict.fromkeys(trainable_parameters):  # two layers may share one
+            given[f"{parameter}:0"] = tf.convert_to_tensor(_variable(nodes, parameter))
+        # A node may be named as the folder of a variable is, in which case it would be renamed.
+        return _imported(graph_def, wanted, given, "graph")
+
+
+def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[str]) -> None:
+    for name in parameters:
+        if name not in nodes:
+            problem = "the graph has no such node"
+        elif not _holds_floats(nodes[name]):
+            problem = f"it is a {nodes[name].op}"
+        elif name not in used:
+            problem = "none of the tensors asked for depends on it"
+        else:
+            continue
+        raise GraphnetsError(
+            f"the parameter {name!r} cannot train: {problem}; wanted Consts of floats, as "
+            "parameter_names finds them"
+        )
+
+
+def _variable(nodes: Nodes, name: str) -> tf.Variable:
+    def initializer(shape, dtype=None, partition_info=None):
+        # As a constant, the array would be part of the GraphDef.
+        value = tf.numpy_function(lambda: constant(nodes, name), [], dtype)
+        return tf.ensure_shape(value, shape)
+
+    dtype = tf.as_dtype(nodes[name].attr["dtype"].type)
+    return tf.get_variable(name, _shape(nodes[name]), dtype, initializer, trainable=True)
+
+
+def _imported(
+    graph_def: tf.GraphDef, wanted: Sequence[str], given: Mapping[str, tf.Tensor], name: str
+) -> list[tf.Tensor]:
+    part = tf.GraphDef(versions=graph_def.versions, library=graph_def.library)
+    kept = needed(by_name(graph_def), wanted, given)
+    for node in graph_def.node:
+        if node.name in kept:
+            part.node.add().CopyFrom(node)
+            part.node[-1].attr.pop("_class", None)  # places it beside a node that may be left out
+    read = {full_name(tensor) for node in part.node for tensor in node.input}
+    inside = [tensor for tensor in wanted if tensor not in given]
+    taken = {tensor: value for tensor, value in given.items() if tensor in read}
+    found = dict(given)
+    if inside:
+        found.update(zip(inside, tf.import_graph_def(part, taken, inside, name=name), strict=True))
+    return [found[tensor] for tensor in wanted]
+
+
+def with_values(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.GraphDef:
+    """A copy of the GraphDef with other values for some Consts, {name: array}; the rest is equal.
+
+    Raises GraphnetsError for what is no Const of the graph, or an array of another shape or dtype.
+    """
+    result = tf.GraphDef()
+    result.CopyFrom(graph_def)
+    nodes = by_name(result)
+    for name, value in values.items():
+        if name not in nodes or nodes[name].op != "Const":
+            what = f"is a {nodes[name].op}" if name in nodes else "is not in the graph"
+            raise GraphnetsError(f"{name!r} {what}; wanted the name of a Const of the graph")
+        shape, dtype = _shape(nodes[name]), tf.as_dtype(nodes[name].attr["dtype"].type)
+        value = np.asarray(value)
+        if value.shape != shape or value.dtype != dtype.as_numpy_dtype:
+            raise GraphnetsError(
+                f"got {value.dtype} {value.shape} for {name!r}, wanted {dtype.name} {shape}; give "
+                "the array that its variable holds"
+            )
+        nodes[name].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    return result

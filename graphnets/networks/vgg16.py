@@ -1,0 +1,82 @@
+"""VGG16 (Simonyan and Zisserman 2014, arXiv 1409.1556, configuration D), hand-written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import tensorflow.compat.v1 as tf
+
+from graphnets.networks.declared import FEATURES, Declared
+from graphnets.networks.layers import conv, fc, max_pool, softmax
+from graphnets.networks.stack import Endpoints, Trainable
+from graphnets.weights.arrays import Weights
+
+SIZE = (224, 224)
+MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, from the authors' Caffe model
+
+LAYERS = (
+    ("conv1_1", conv(64, 3)),  # 224 x 224 x 64
+    ("conv1_2", conv(64, 3)),
+    ("pool1", max_pool(2, 2)),  # 112 x 112 x 64
+    ("conv2_1", conv(128, 3)),  # 112 x 112 x 128
+    ("conv2_2", conv(128, 3)),
+    ("pool2", max_pool(2, 2)),  # 56 x 56 x 128
+    ("conv3_1", conv(256, 3)),  # 56 x 56 x 256
+    ("conv3_2", conv(256, 3)),
+    ("conv3_3", conv(256, 3)),
+    ("pool3", max_pool(2, 2)),  # 28 x 28 x 256
+    ("conv4_1", conv(512, 3)),  # 28 x 28 x 512
+    ("conv4_2", conv(512, 3)),
+    ("conv4_3", conv(512, 3)),
+    ("pool4", max_pool(2, 2)),  # 14 x 14 x 512
+    ("conv5_1", conv(512, 3)),  # 14 x 14 x 512
+    ("conv5_2", conv(512, 3)),
+    ("conv5_3", conv(512, 3)),
+    ("pool5", max_pool(2, 2)),  # 7 x 7 x 512
+    ("fc6", fc(4096, maps=7)),
+    ("fc7", fc(4096)),
+    ("fc8", fc(1000, relu=False)),
+    ("prob", softmax()),
+)
+
+
+def _less_mean(images: tf.Tensor) -> tf.Tensor:
+    return images[..., ::-1] - tf.constant(MEAN_BGR)
+
+
+DECLARED = Declared("vgg16", "VGG16", LAYERS, SIZE, _less_mean, "conv4_3,conv5_3")
+
+
+def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+    """Add VGG16 to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
+
+    images: any floats (n, height, width, 3), RGB, 0 to 255, 224 x 224 (to 255 x 255).
+    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.zoo.names.imagenet`; or
+    with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
+    options: those of `vgg16_endpoints`, which also tells what is raised.
+    """
+    if feature_extract:
+        return vgg16_endpoints(images, until=FEATURES, **options)[FEATURES]
+    return vgg16_endpoints(images, **options)["prob"]
+
+
+def vgg16_endpoints(
+    images: tf.Tensor,
+    weights: str | os.PathLike[str] | Weights | None = None,
+    trainable: Trainable = False,
+    until: str = "",
+    skip: Sequence[str] = (),
+    classes: int | None = None,
+    seed: int = 0,
+    preprocess: bool = True,
+) -> Endpoints:
+    """Add VGG16 to the default graph and return its endpoints, "conv1_1" to "prob", in order.
+
+    images: any floats (n, height, width, 3), RGB, 0 to 255; n, height and width may be unknown.
+    Up to pool5 any size from 32 does, fc6 wants 7 x 7 maps of pool5. The order blue, green, red
+    and the mean that the weights want are seen to here, unless preprocess=False.
+    The other arguments, the variables and what is raised are as for `alexnet_endpoints`; weights
+    of the convolutions alone are enough for until="pool5".
+    """
+    return DECLARED.endpoints(images, weights, trainable, until, skip, classes, seed, preprocess)

@@ -1,0 +1,1 @@
+"""Folders of photos, their decoding, augmentation and reading ahead."""

@@ -1,0 +1,1 @@
+"""Heads, the training loop, and fine-tuning behind a cut."""

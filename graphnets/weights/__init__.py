@@ -1,0 +1,1 @@
+"""Weight files: reading, checking, writing and converting them; no graph here."""

@@ -1,0 +1,1 @@
+"""Pretrained networks by name: opening and fetching them, and what their classes are called."""

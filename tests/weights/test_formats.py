@@ -1,0 +1,75 @@
+"""What a file is, told by its first bytes."""
+
+import gzip
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+from graphnets.errors import GraphnetsError
+from graphnets.weights.formats import kind, opened
+
+
+def npz():
+    buffer = io.BytesIO()
+    np.savez(buffer, a=np.zeros(3))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content, wanted",
+    [
+        (npz(), "zip"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "hdf5"),
+        (b"\x93NUMPY\x01\x00", "npy"),
+        (b"\x41\0\0\0\0\0\0\0" + b'{"conv1/W":{}}', "safetensors"),
+        (b"\x3c\x21\0\0\0\0\0\0" + b'{"conv1/W":{}}', "safetensors"),  # the length begins like <!
+        *((pickle.dumps({"a": 1}, protocol), "pickle") for protocol in range(6)),
+        (gzip.compress(pickle.dumps({"a": 1})), "pickle"),
+        (gzip.compress(b"\x93NUMPY\x01\x00"), "npy"),
+        (gzip.compress(b"text"), ""),
+        (b"", ""),
+        (b"\n\x07AlexNet\x12", ""),  # a Caffe model
+        (b"daisy\nroses\n", ""),
+    ],
+)
+def test_kind(content, wanted, tmp_path):
+    (tmp_path / "file.xyz").write_bytes(content)
+    assert kind(tmp_path / "file.xyz") == wanted
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<html><head>",
+        b"<!DOCTYPE html>\n",
+        b"\xef\xbb\xbf\r\n  <!doctype html>",
+        b'<?xml version="1.0"?><Error>',
+        b"<script>{}</script>",
+    ],
+)
+def test_a_web_page_is_told_as_such(content, tmp_path):
+    path = tmp_path / "vgg16.npz"
+    path.write_bytes(content)
+    with pytest.raises(GraphnetsError) as caught:
+        kind(path)
+    assert str(caught.value) == f"{path} is a web page, not weights: download the file itself"
+
+
+def test_what_cannot_be_read(tmp_path):
+    with pytest.raises(GraphnetsError, match=r"/none: there is no such file$"):
+        kind(tmp_path / "none")
+    with pytest.raises(GraphnetsError, match="cannot be read: Is a directory$"):
+        kind(tmp_path)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(bytes(1000))[:12])
+    with pytest.raises(GraphnetsError, match=r"cut\.gz cannot be read: Compressed file ended"):
+        kind(tmp_path / "cut.gz")
+
+
+def test_opened_unpacks(tmp_path):
+    (tmp_path / "plain").write_bytes(b"some bytes")
+    (tmp_path / "zipped").write_bytes(gzip.compress(b"some bytes"))
+    for name in ("plain", "zipped"):
+        with opened(tmp_path / name) as file:
+            assert file.read() == b"some bytes"

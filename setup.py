@@ -15,7 +15,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=[*find_packages(include=["graphnets", "graphnets.*"]), "graphnets.names_data"],
-    package_dir={"graphnets.names_data": "weights"},  # graphnets/names.py finds either
+    package_dir={"graphnets.names_data": "weights"},  # graphnets/zoo/names.py finds either
     package_data={"graphnets": ["py.typed"], "graphnets.names_data": ["*.csv", "*.txt"]},
     python_requires=">=3.10",
     install_requires=[
@@ -37,10 +37,16 @@ setup(
     ],
     extras_require={
         # the last three are what the networks are compared with
-        "test": ["pytest>=7.4", "opencv-python-headless<5", "onnx>=1.16", "onnxruntime>=1.18"],
+        "test": [
+            "pytest>=7.4",
+            "pytest-xdist>=3.3",
+            "opencv-python-headless<5",
+            "onnx>=1.16",
+            "onnxruntime>=1.18",
+        ],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
-        "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs"],
+        "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs", "import-linter>=2.6"],
     },
     entry_points={"console_scripts": ["graphnets=graphnets.cli.commands:main"]},
 )

@@ -14,8 +14,6 @@ import tensorflow.compat.v1 as tf
 from sklearn.metrics import classification_report
 
 import graphnets
-from graphnets.photos import augment, images, jpeg
-from graphnets.photos.augmentation import PHOTO
 
 FROZEN_UNTIL, BLOCK_5 = "pool4", ["conv5_1", "conv5_2", "conv5_3"]
 BATCH = 32
@@ -30,18 +28,8 @@ def list_layers(network):
 
 def write_sheet(photos, size, path, copies=6):
     """Write a picture with a row of random variants of each photo."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        contents = tf.placeholder(tf.string, [])
-        transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
-        variant = augment.apply(jpeg.decode(contents), transform, brightness, size)
-        variants = []
-        for photo in photos.itertuples():
-            for copy in range(copies):
-                drawn = augment.draw(PHOTO, size, 0, photo.key, copy)
-                feed = {transform: drawn.transform, brightness: drawn.brightness}
-                feed[contents] = images.contents(photo.path)
-                variants.append(session.run(variant, feed)[0])
-    augment.contact_sheet(variants, columns=copies).save(path)
+    variants = graphnets.variants(photos, graphnets.PHOTO_AUGMENTATION, size, copies)
+    graphnets.contact_sheet(variants.reshape(-1, *size, 3), columns=copies).save(path)
 
 
 def new_head(pool5, classes, rate):

@@ -12,15 +12,11 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-import pandas as pd
 import tensorflow.compat.v1 as tf
 from sklearn.model_selection import train_test_split
 
+import graphnets
 from graphnets import AlexNet, GraphnetsError
-from graphnets.jobs import signs
-from graphnets.weights.arrays import default_file
-
-SIGN_NAMES = Path(__file__).parent.parent / "weights" / "signnames.csv"
 
 
 def extract_fc7(paths, weights):
@@ -28,7 +24,7 @@ def extract_fc7(paths, weights):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, (1, None, None, 3))
         resized = tf.image.resize_images(x, (227, 227))
-        fc7 = AlexNet(resized, feature_extract=True, weights=weights)
+        fc7 = AlexNet(resized, feature_extract=True, weights=weights, preprocess=True)
         session.run(tf.global_variables_initializer())
         photos = (imageio.imread(path, mode="RGB")[np.newaxis] for path in paths)
         return np.concatenate([session.run(fc7, {x: photo}) for photo in photos])
@@ -37,7 +33,7 @@ def extract_fc7(paths, weights):
 def weights_or_random():
     """AlexNet's weights where `graphnets fetch alexnet` puts them, else random ones."""
     try:
-        return default_file("alexnet")
+        return graphnets.weight_file("alexnet")
     except GraphnetsError as error:
         print(f"{error}; random weights are used instead")
         return "random"
@@ -64,11 +60,11 @@ def train(X_train, y_train, X_test, nb_classes, steps):
 
 def main(image_dir=None, weights=None, steps=500, per_class=20):
     """Print and return the test accuracy, a share from 0 to 1."""
-    sign_names = pd.read_csv(SIGN_NAMES).SignName
+    sign_names = graphnets.sign_names()
     with tempfile.TemporaryDirectory() as drawn:
         if image_dir is None:
             print(f"no folder of photos is named: {per_class} of each sign are drawn")
-            signs.write(drawn, per_class)
+            graphnets.draw_signs(drawn, per_class)
         paths = np.array(sorted(Path(image_dir or drawn).glob("*/*")))
         y = np.array([int(path.parent.name[:5].partition("_")[0]) for path in paths])
         X = extract_fc7(paths, weights or weights_or_random())

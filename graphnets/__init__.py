@@ -10,31 +10,33 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = {
-    "AlexNet": "networks.alexnet",
-    "Bottlenecks": "features.bottlenecks",
-    "Classifier": "classifier.predict",
-    "GraphnetsError": "errors",
-    "Inception": "networks.inception",
-    "RetrainOptions": "jobs.options",
-    "TrainingOptions": "training.options",
-    "VGG16": "networks.vgg16",
-    "alexnet_endpoints": "networks.alexnet",
-    "import_unfrozen": "networks.unfreeze",
-    "inception_endpoints": "networks.inception",
-    "inception_graph_def": "networks.inception",
-    "modernised": "networks.frozen",
-    "open_network": "zoo.architectures",
-    "parameter_names": "networks.unfreeze",
-    "read_graph_def": "networks.frozen",
-    "retrain": "jobs.retrain",
-    "scan": "photos.images",
-    "session_config": "networks.precision",
-    "split": "photos.images",
-    "train_head": "training.train",
-    "vgg16_endpoints": "networks.vgg16",
-    "with_values": "networks.unfreeze",
+_ROOMS = {  # the public names, by the module that each lives in
+    "errors": ["GraphnetsError"],
+    "weights.places": ["weight_file"],
+    "photos.images": ["scan", "split"],
+    "photos.augmentation": ["Augmentation", "PHOTO_AUGMENTATION"],
+    "photos.augment": ["contact_sheet"],
+    "photos.reading": ["variants"],
+    "networks.alexnet": ["AlexNet", "alexnet_endpoints"],
+    "networks.vgg16": ["VGG16", "vgg16_endpoints"],
+    "networks.inception": ["Inception", "inception_endpoints", "inception_graph_def"],
+    "networks.frozen": ["modernised", "read_graph_def"],
+    "networks.unfreeze": ["import_unfrozen", "parameter_names", "with_values"],
+    "networks.precision": ["session_config"],
+    "zoo.architectures": ["open_network"],
+    "zoo.names": ["imagenet_names", "inception_names", "sign_names"],
+    "features.bottlenecks": ["Bottlenecks", "with_copies"],
+    "training.options": ["TrainingOptions"],
+    "training.examples": ["Examples"],
+    "training.train": ["train_head"],
+    "classifier.options": ["InputOptions"],
+    "classifier.predict": ["Classifier"],
+    "jobs.options": ["RetrainOptions"],
+    "jobs.retrain": ["retrain"],
+    "jobs.compare": ["compare"],
+    "jobs.signs": ["draw_signs"],
 }
+_MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 
 __all__ = sorted(_MODULES)
 

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import glob
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from graphnets.errors import GraphnetsError
+try:
+    import fcntl
+except ImportError:  # Windows: what a kill leaves behind stays there
+    fcntl = None  # type: ignore[assignment]
+
+from graphnets.errors import GraphnetsError, check_path
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends without an error."""
+    """A temporary file beside `path` that takes its place when the block ends without an error.
+
+    It is locked while its process lives; one that a killed process left is removed by the next.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    prefix = f".{path.name}."
+    remove_abandoned(path.parent, prefix, path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     try:
+        _lock(handle)
         yield Path(name)
         mask = os.umask(0)
         os.umask(mask)
@@ -30,6 +45,45 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A temporary folder in `parent`; one of this prefix that a killed process left is removed."""
+    remove_abandoned(parent, prefix)
+    name = tempfile.mkdtemp(dir=parent, prefix=prefix)
+    handle = os.open(name, os.O_RDONLY)
+    try:
+        _lock(handle)
+        yield Path(name)
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
+        os.close(handle)
+
+
+def remove_abandoned(parent: Path, prefix: str, suffix: str = "") -> None:
+    """Remove what `tempfile` named so and no living process has locked."""
+    names = f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}{glob.escape(suffix)}"
+    for path in parent.glob(names) if fcntl else ():
+        with contextlib.suppress(OSError):  # another run's, or gone by now
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                # One that was made this moment may not be locked yet.
+                if os.fstat(handle).st_mtime < time.time() - 2 and _lock(handle):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file for as long as it is open; False if another process has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):  # a file system, or a platform, without locks
+        return False
+    return True
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -50,11 +104,12 @@ def sha256(path: str | os.PathLike[str]) -> str:
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file open for reading; GraphnetsError if it cannot be opened or read."""
+    check_path("the file", path)
     try:
         with open(path, "rb") as file:
             yield file
     except OSError as error:
-        raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
+        raise GraphnetsError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def check_readable(path: str | os.PathLike[str]) -> None:
@@ -71,22 +126,31 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
+        number = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
         raise GraphnetsError(
-            f"{shown(folder)} cannot be written to: {error.strerror}; name another folder"
+            f"{folder} cannot be written to: {os.strerror(number or 0)}; name another folder"
         ) from None
 
 
+def check_target(path: str | os.PathLike[str]) -> None:
+    """GraphnetsError if no file can be written at `path`; its folder is made."""
+    if os.path.isdir(path):
+        raise GraphnetsError(f"{path} is a folder; name a file to write")
+    check_writable(Path(path).parent)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """GraphnetsError, naming `path`, in place of the OSError that the block ends with."""
+    try:
+        yield
+    except OSError as error:
+        raise GraphnetsError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
 def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
-    """Raise GraphnetsError if the folder for a SavedModel is there already."""
-    if Path(saved_model_dir).exists():
+    """Raise GraphnetsError if there is a file or folder where a SavedModel is to be."""
+    if os.path.lexists(saved_model_dir):
         raise GraphnetsError(
             f"{saved_model_dir} is there already; name a new folder for the SavedModel"
         )
-
-
-def shown(text: object) -> str:
-    """Text that came with a file, safe to print: control and undecodable characters escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in str(text)
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.files import check_readable, reading, sha256, whole_file, write_whole
+from graphnets.files import check_readable, reading, scratch_folder, sha256, whole_file, write_whole
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):
@@ -136,3 +136,28 @@ def test_a_file_that_cannot_be_read_is_told_with_its_name_made_safe(tmp_path):
 def test_a_pipe_is_not_opened_by_the_check(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     check_readable(tmp_path / "pipe")  # opening it would wait for ever
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_no_other(tmp_path):
+    old, young, foreign = (tmp_path / f".w.npz.{name}" for name in
+                           ("abcd1234.npz", "abcd5678.npz", "notes.npz"))  # fmt: skip
+    for path in (old, young, foreign):
+        path.write_bytes(b"half")
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    with whole_file(tmp_path / "w.npz") as at_work:
+        at_work.write_bytes(b"new")
+        os.utime(at_work, (0, 0))
+        write_whole(tmp_path / "w.npz", b"other")  # does not take that which is at work
+        assert at_work.exists()
+    assert sorted(tmp_path.iterdir()) == sorted([young, foreign, tmp_path / "w.npz"])
+
+
+def test_a_scratch_folder_that_a_kill_left_is_removed_by_the_next(tmp_path):
+    left = tmp_path / ".fetch-abcd1234"
+    left.mkdir()
+    (left / "download").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with scratch_folder(tmp_path, ".fetch-") as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+    assert list(tmp_path.iterdir()) == []

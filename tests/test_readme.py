@@ -6,12 +6,12 @@ from pathlib import Path
 import graphs
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import write_photos
+from world import write_photos
 
 import graphnets
 from graphnets.cli.commands import main
 from graphnets.networks import alexnet
-from graphnets.weights.arrays import RandomWeights
+from graphnets.weights.drawn import RandomWeights
 from graphnets.zoo import architectures
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -27,10 +27,13 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(code: str, **names) -> dict:
-    names = {"tf": tf, "graphnets": graphnets, **names}
+def run(code: str) -> dict:
+    """What a block defines that knows nothing but what stands in it."""
+    names: dict = {}
+    code = code.replace("tf.disable_v2_behavior()\n", "")  # it would last
     with tf.Graph().as_default():
         exec(compile(code, "README.md", "exec"), names)
+        names["trainable"] = [v.op.name for v in tf.trainable_variables()]
     return names
 
 
@@ -49,8 +52,9 @@ def test_training_behind_a_cut(here, monkeypatch, capsys):
     for path in sorted((here / "flower_photos").glob("*/*"))[3:]:
         if path.stem not in ("000", "001", "002"):
             path.unlink()  # a pass of VGG16 takes its time
+    (here / "flower_photos" / "grass" / "damaged.jpg").write_text("no picture")
     found = run(CUT.replace("/tmp/bottleneck", str(here / "bottleneck")))
-    assert found["at_cut"][[0, 1]].shape == (2, 14, 14, 512)
+    assert found["at_cut"][[0, 1]].shape == (2, 14, 14, 512) and len(found["at_cut"]) == 9
     assert capsys.readouterr().out.startswith("['VGG16/conv5_1/W', 'VGG16/conv5_1/b', 'VGG16/conv5")
 
 
@@ -63,13 +67,11 @@ def test_un_freezing_a_graph(here):
 
 def test_the_courses_code_and_training_from_a_layer_on(here, monkeypatch):
     weights = RandomWeights(alexnet.COURSE.shapes())
-    monkeypatch.setattr("graphnets.networks.declared.default_file", lambda name: f"{name}.npz")
+    monkeypatch.setattr("graphnets.networks.declared.weight_file", lambda name: f"{name}.npz")
     monkeypatch.setattr("graphnets.networks.declared.read_weights", lambda path: weights)
-    found = run(COURSE.replace("tf.disable_v2_behavior()\n", ""))  # it would last
+    found = run(COURSE)
     assert found["logits"].shape.as_list() == [None, 43]
-    with tf.Graph().as_default():
-        exec(ENDPOINTS, {"tf": tf, "alexnet_endpoints": graphnets.alexnet_endpoints})
-        trainable = [v.op.name for v in tf.trainable_variables()]
+    trainable = run(ENDPOINTS)["trainable"]
     assert trainable == [f"AlexNet/{layer}/{role}" for layer in ("fc7", "fc8") for role in "Wb"]
 
 
@@ -100,5 +102,6 @@ def test_every_flag_and_command_that_is_named_is_there():
         for flag in parameter.opts
     }
     named = set(re.findall(r"--[a-z][a-z_]+", README.partition("## Your photos")[2])) - {"--help"}
+    named -= {"--image"}  # label_image.py's
     assert len(named) > 10 and named <= known
     assert set(re.findall(r"\| `graphnets (\w+)", README)) == set(main.commands)

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.classifier.predict import File, Prediction, in_batches, predictions
+from graphnets.classifier.predict import File, Prediction, each_path, in_batches, predictions
 from graphnets.errors import GraphnetsError
-from graphnets.networks.stack import Network
+from graphnets.networks.network import Network
 from graphnets.photos.reading import photo_reader
+from graphnets.sessions import Session
 from graphnets.zoo import names
 
 OUTPUTS = {"inception_v3": "softmax"}  # the endpoint with the probabilities; others have "prob"
 NAMES: dict[int, Callable[[], list[str]]] = {
-    1000: names.imagenet,
-    names.INCEPTION_OUTPUTS: names.imagenet_inception_2015,
+    1000: names.imagenet_names,
+    names.INCEPTION_OUTPUTS: names.inception_names,
 }
 
 
@@ -30,8 +31,9 @@ class ImageNetClassifier:
     """
 
     def __init__(self, network: Network) -> None:
+        self._network = network
         with tf.Graph().as_default() as graph:
-            self._session = tf.Session(graph=graph)
+            self._session = Session(graph=graph)
             read = photo_reader(self._session, network.size)
             self._read = lambda path: read(os.fspath(path))
             self._photos = tf.placeholder(tf.float32, [None, *network.size, 3])
@@ -45,14 +47,14 @@ class ImageNetClassifier:
 
     def _run(self, photos: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of photos (n, height, width, 3)."""
-        return self._session.run(self._scores, {self._photos: photos})
+        return self._network.run(self._session, [self._scores], self._photos, photos)[0]
 
-    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
+    def predict(self, paths: File | Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
-        Files are read as the results are taken: memory does not grow with their number.
+        See `Classifier.predict`.
         """
-        results = in_batches(paths, self._read, self._run, self.scores)
+        results = in_batches(each_path(paths), self._read, self._run, self.scores)
         return predictions(results, self.labels, top_k)
 
 

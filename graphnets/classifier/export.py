@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
+from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.errors import GraphnetsError
-from graphnets.files import refuse_existing, write_whole
-from graphnets.jobs.options import INPUT, OUTPUT
-from graphnets.networks.stack import Network
+from graphnets.files import refuse_existing, scratch_folder, write_whole, writing
+from graphnets.networks.network import Network
 from graphnets.photos import jpeg
+from graphnets.sessions import Session
 from graphnets.training.heads import Head, head_input
 
 RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
@@ -23,11 +25,11 @@ def classifier_graph_def(
     """The frozen graph of network and head, without variables.
 
     Feed one JPEG's (or PNG's) bytes to `DecodeJPGInput:0`, scalar string, and fetch
-    `final_result:0`, float32 (1, classes): decoding, EXIF orientation, resizing and the network's
-    own preprocessing are in the graph. `ResizedJPG:0` takes a batch instead: float32
-    (n, height, width, 3), RGB, 0 to 255.
+    `final_result:0`, float32 (1, classes): decoding, transparency over white, EXIF orientation,
+    resizing and the network's own preprocessing are in the graph. `ResizedJPG:0` takes a batch
+    instead: float32 (n, height, width, 3), RGB, 0 to 255.
     """
-    with tf.Graph().as_default() as graph, tf.Session() as session:
+    with tf.Graph().as_default() as graph, Session() as session:
         contents = tf.placeholder(tf.string, [], INPUT)
         resized = jpeg.resize(jpeg.decode(contents), network.size)
         # A batch can be fed here, so nothing behind may count on one photo.
@@ -80,10 +82,23 @@ def write_saved_model(
 ) -> None:
     """Write the classifier as a SavedModel for TensorFlow Serving: bytes in, probabilities out.
 
-    Raises GraphnetsError if the folder is there already.
+    It appears when it is whole. Raises GraphnetsError if the folder is there already or cannot be
+    written.
     """
     refuse_existing(folder)
-    with tf.Graph().as_default(), tf.Session() as session:
+    folder = Path(folder)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder.parent, f".{folder.name}.") as made:
+            try:
+                _build_saved_model(made / "model", graph_def, output)
+            except tf.errors.OpError as error:
+                raise GraphnetsError(f"{folder} cannot be written: {error.message}") from None
+            os.rename(made / "model", folder)
+
+
+def _build_saved_model(folder: Path, graph_def: tf.GraphDef, output: str) -> None:
+    with tf.Graph().as_default(), Session() as session:
         contents, result = tf.import_graph_def(
             graph_def, return_elements=[f"{INPUT}:0", f"{output}:0"], name=""
         )

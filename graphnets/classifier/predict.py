@@ -12,14 +12,24 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.classifier import export
-from graphnets.errors import GraphnetsError, PhotoError
-from graphnets.jobs.options import InputOptions
+from graphnets.classifier.options import InputOptions
+from graphnets.errors import (
+    GraphnetsError,
+    PhotoError,
+    check_kind,
+    check_path,
+    check_whole,
+    refused,
+    shown,
+)
+from graphnets.networks import soundness
 from graphnets.networks.frozen import read_graph_def
 from graphnets.photos import images, jpeg
-from graphnets.photos.images import shown
-from graphnets.photos.reading import ahead, in_runs
+from graphnets.photos.reading import ahead, batched, in_runs
+from graphnets.sessions import Session
 
 File = str | os.PathLike[str]
+PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
 Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
 
 
@@ -35,6 +45,9 @@ class Prediction:
 class Classifier:
     """A frozen graph with its labels, loaded once.
 
+    graph, labels: the files that `retrain` writes, or another tool's with `options`. Threads may
+    share it; a process forked after TensorFlow's use may not use it, and is told so.
+
     Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
     or a number of labels that is not that of its outputs.
     """
@@ -45,24 +58,29 @@ class Classifier:
         labels: File,
         options: InputOptions | None = None,
     ) -> None:
-        options = options or InputOptions()
+        check_path("graph", graph, "the path of a frozen graph, a .pb file")
+        check_path("labels", labels, "the path of a file with one label a line")
+        options = InputOptions() if options is None else options
+        check_kind("options", options, InputOptions, "a graphnets.InputOptions")
         graph_def = read_graph_def(graph)
         self.labels = _read_labels(labels)
         with tf.Graph().as_default() as self._graph:
-            try:
-                tf.import_graph_def(graph_def, name="")
-            except ValueError as error:
-                raise GraphnetsError(f"{shown(graph)} is no sound graph: {shown(error)}") from None
+            soundness.imported(graph_def, {}, [], "", shown(graph))
             self._input = _tensor(self._graph, options.input_layer, graph)
             self._output = _tensor(self._graph, options.output_layer, graph)
             self._place_photos(options)
+        if not self._output.dtype.is_floating:
+            raise GraphnetsError(
+                f"the output {self._output.name} is {self._output.dtype.name}, wanted floats, a "
+                "score for each class: name another --output_layer"
+            )
         classes = self._output.shape[-1] if self._output.shape.rank else None
         if classes is not None and int(classes) != len(self.labels):
             raise GraphnetsError(
                 f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
                 "wanted the labels file that was written with this graph"
             )
-        self._session = tf.Session(graph=self._graph)
+        self._session = Session(graph=self._graph)
 
     def _place_photos(self, options: InputOptions) -> None:
         """Settle where a photo's bytes go, what comes of them, and where that is fed."""
@@ -80,19 +98,21 @@ class Classifier:
 
         Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
         """
-        contents = {self._contents: images.contents(path)}
-        try:
-            value = self._session.run(self._value, contents)
-            scores = self._run(value)
-        except tf.errors.OpError as error:
-            self._check_photo(contents)
-            reason = shown(" ".join(error.message.split()))
-            raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
-        return scores[0]
+        with images.opened(_checked_path(path)) as data:
+            contents = {self._contents: images.contents(data)}
+            try:
+                value = self._session.run(self._value, contents)
+                scores = self._run(value)
+            except tf.errors.OpError as error:
+                self._check_photo(contents)
+                reason = shown(" ".join(error.message.split()))
+                raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
+            return scores[0]
 
     def _read(self, path: File) -> np.ndarray:
         """A photo as `_run` takes it, (1, height, width, 3)."""
-        return self._session.run(self._value, {self._contents: images.contents(path)})
+        with images.opened(path) as data:
+            return self._session.run(self._value, {self._contents: images.contents(data)})
 
     def _run(self, values: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ()."""
@@ -103,6 +123,10 @@ class Classifier:
                 f"the output {self._output.name} is {scores.shape}, wanted {wanted} as there are "
                 "labels: name another --output_layer"
             )
+        if np.isnan(scores).any():
+            raise GraphnetsError(
+                f"the output {self._output.name} is not a number; wanted a graph whose scores are"
+            )
         return scores
 
     def _check_photo(self, contents: dict) -> None:
@@ -112,11 +136,14 @@ class Classifier:
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 
-    def predict(self, paths: Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
+    def predict(self, paths: File | Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
+        paths: of files, or one path. top_k: classes to name, 1 or more.
         Files are read as the results are taken: memory does not grow with their number.
+        Raises GraphnetsError for what is no path, and if the graph fails on a photo.
         """
+        paths = each_path(paths)
         if _is_free(self._entry) and _is_free(self._output):
             results = in_batches(paths, self._read, self._run, self.scores)
         else:
@@ -126,6 +153,10 @@ class Classifier:
 
 def predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
     """The likeliest of each file's scores (classes,), in order; see `Classifier.predict`."""
+    return _predictions(results, labels, check_whole("top_k", top_k, 1))
+
+
+def _predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
     for path, result in results:
         try:
             values = result()
@@ -147,7 +178,7 @@ def in_batches(
     read: a file to (1, height, width, 3), called in threads; run: photos (n, height, width, 3) to
     (n, classes); alone: a file to (classes,), called where read or run fails.
     """
-    for scored in in_runs(ahead(paths, read), partial(_scored, run)):
+    for scored in in_runs(batched(ahead(paths, read)), partial(_scored, run)):
         for path, row in scored():
             # What has no row is run alone: it says what is wrong with it, or nothing is.
             yield path, partial(alone, path) if row is None else partial(np.asarray, row)
@@ -171,6 +202,20 @@ def _or_none(result: Callable[[], np.ndarray]) -> np.ndarray | None:
         return result()
     except (GraphnetsError, tf.errors.OpError):
         return None
+
+
+def each_path(paths: File | Iterable[File]) -> Iterator[File]:
+    """The paths one by one, or the only one; GraphnetsError for what is none."""
+    if isinstance(paths, str | os.PathLike):
+        return iter([paths])
+    if isinstance(paths, bytes) or not isinstance(paths, Iterable):
+        raise refused("paths", paths, "the path of a photo, or several")
+    return (_checked_path(path) for path in paths)
+
+
+def _checked_path(path: File) -> File:
+    check_path("a photo", path, "its path")
+    return path
 
 
 def photo_paths(arguments: Sequence[File]) -> Iterator[str]:
@@ -203,9 +248,24 @@ def _tensor(graph: tf.Graph, name: str, source: File) -> tf.Tensor:
         outputs = [op.name for op in operations if op.type == "Softmax"]
         raise GraphnetsError(
             f"{shown(source)} has no {name!r}; its placeholders are {', '.join(inputs) or 'none'}, "
-            f"its softmax is {', '.join(outputs) or 'none'}: name them with --input_layer and "
-            "--output_layer"
+            f"{_computed_entries(operations)}its softmax is {', '.join(outputs) or 'none'}: name "
+            "them with --input_layer and --output_layer"
         ) from None
+
+
+def _computed_entries(operations: Sequence[tf.Operation]) -> str:
+    """Where photos enter a graph of retrain.py, which has no placeholder for them."""
+    contents = {
+        op.inputs[0].op.name: None
+        for op in operations
+        if op.type.startswith("Decode") and op.inputs and op.inputs[0].op.type == "Const"
+    }
+    pictures = [op.name for op in operations if op.type == "Mul" and op.name == PICTURES]
+    return "".join(
+        f"it takes {what} at {', '.join(names)}, "
+        for what, names in (("a photo's bytes", contents), ("scaled pictures", pictures))
+        if names
+    )
 
 
 def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor | None:
@@ -265,5 +325,13 @@ def _input_value(
         raise GraphnetsError(
             f"the input {entry.name} does not tell its size; give --input_height and --input_width"
         )
+    mean, std = options.input_mean, options.input_std
+    if not entry.op.type.startswith("Placeholder") and (mean is None or std is None):
+        raise GraphnetsError(
+            f"the input {entry.name} is what the graph computes of pictures, as a {entry.op.type}: "
+            "give --input_mean and --input_std as the graph scales them (128 and 128 for the Mul "
+            "of retrain.py's Inception), or name the --input_layer that takes a photo's bytes"
+        )
     resized = jpeg.resize(decoded, (height, width))
-    return tf.cast((resized - options.input_mean) / options.input_std, entry.dtype)
+    scaled = (resized - (0 if mean is None else mean)) / (255 if std is None else std)
+    return tf.cast(scaled, entry.dtype)

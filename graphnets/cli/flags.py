@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 import click
 
-from graphnets.networks.precision import FLOAT32, PRECISIONS
+from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
 
 TEMPORARY = tempfile.gettempdir()
+VERBOSITIES = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]  # retrain.py's
+INSTEAD = {  # flags of retrain.py's that are not here
+    "tfhub_module": "modules are not loaded: name a network with --architecture, or a frozen "
+    "Inception v3 with --graph FILE",
+    "checkpoint_path": "say --checkpoint_dir DIR, and --checkpoint_every STEPS",
+}
 # A TensorFlow-free copy; a test compares it with the library's.
 ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]
 
@@ -25,6 +32,11 @@ def options(*options: Callable) -> Callable:
         return command
 
     return decorate
+
+
+def _refuse(instead: str, _: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value is not None:
+        raise click.UsageError(f"--{parameter.name} is retrain.py's and not taken; {instead}")
 
 
 network_flags = options(
@@ -64,7 +76,7 @@ photo_flags = options(
     ),
     click.option(
         "--precision",
-        type=click.Choice(PRECISIONS),
+        type=click.Choice([*PRECISIONS, AUTO]),
         default=FLOAT32,
         help="What the network computes in; bfloat16 where the processor has it, auto tries both.",
     ),
@@ -96,6 +108,18 @@ run_flags = options(
     click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),
     click.option("--validation_batch_size", type=int, default=-1, help="-1: all of them."),
     click.option("--seed", type=int, default=0, help="Of all that is random."),
+    click.option(
+        "--logging_verbosity",
+        type=click.Choice(VERBOSITIES, case_sensitive=False),
+        default="INFO",
+        help="DEBUG: what TensorFlow logs, too; WARN: no progress; ERROR, FATAL: nor warnings.",
+    ),
+    *(
+        click.option(
+            f"--{name}", hidden=True, expose_value=False, callback=partial(_refuse, instead)
+        )
+        for name, instead in INSTEAD.items()
+    ),
 )
 
 classifier_flags = options(
@@ -103,6 +127,18 @@ classifier_flags = options(
     click.option("--output_labels", type=click.Path(), help="[default: in output_dir]"),
     click.option("--saved_model_dir", type=click.Path(), help="Also write a SavedModel here."),
     click.option("--final_tensor_name", default="final_result", help="Name of the output."),
+    click.option(
+        "--intermediate_output_graphs_dir",
+        type=click.Path(),
+        default=os.path.join(TEMPORARY, "intermediate_graph"),
+        help="Where intermediate_STEP.pb go.",
+    ),
+    click.option(
+        "--intermediate_store_frequency",
+        type=int,
+        default=0,
+        help="Steps between intermediate graphs; 0: none.",
+    ),
     click.option("--print_misclassified_test_images", is_flag=True),
     click.option(
         "--assert_accuracy_at_least",

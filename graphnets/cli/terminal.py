@@ -6,38 +6,84 @@ import contextlib
 import gc
 import os
 import platform
+import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 
+from graphnets.classifier.options import OUTPUT
+from graphnets.errors import shown
 
-def progress_bar() -> Callable:
-    """A bar with rate and time left, on a terminal, for what takes over a second."""
-    from tqdm import tqdm
 
-    return partial(tqdm, delay=1, disable=None, dynamic_ncols=True)
+def open_closed_streams() -> None:
+    """Let standard streams that were closed (`>&-`) lead nowhere.
+
+    Otherwise the next file to be opened takes their number, and what libraries log goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends what is at work as SIGINT does."""
 
 
 @contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Import TensorFlow as the commands need it: quiet, fast, and without Keras.
+def stopping() -> Iterator[None]:
+    """Let SIGINT and SIGTERM clean up, say so, and end with status 130 and 143."""
+
+    def terminate(*_: object) -> None:
+        raise _Terminated
+
+    main = threading.current_thread() is threading.main_thread()  # signals are not for others
+    before = signal.signal(signal.SIGTERM, terminate) if main else None
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        number = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
+        say(f"stopped by {number.name}", err=True)
+        raise SystemExit(128 + number) from None
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def progress_bar(verbosity: str = "INFO") -> Callable:
+    """A bar with rate and time left, on a terminal, for what takes over a second."""
+    from tqdm import tqdm
+
+    disable = None if verbosity in ("DEBUG", "INFO") else True
+    return partial(tqdm, delay=1, disable=disable, dynamic_ncols=True)
+
+
+@contextlib.contextmanager
+def quiet_tensorflow(verbosity: str = "INFO") -> Iterator[None]:
+    """Import TensorFlow as the commands need it: quiet, unless DEBUG, fast, and without Keras.
 
     The body is for the imports that need it. What the user's environment says of the three
     settings goes before.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet = verbosity != "DEBUG"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if quiet else "0")
     if platform.machine() in ("x86_64", "AMD64"):
         # TensorFlow leaves oneDNN off on processors without VNNI, where it is faster, too.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # TensorFlow imports Keras 3, which nothing here uses, unless Keras 2 is asked for instead.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     with _uncollected():
-        with _stderr_closed():
+        with _stderr_closed() if quiet else contextlib.nullcontext():
             import tensorflow.compat.v1 as tf
-        tf.logging.set_verbosity(tf.logging.ERROR)
+        tf.logging.set_verbosity(tf.logging.ERROR if quiet else tf.logging.DEBUG)
         yield
 
 
@@ -74,10 +120,27 @@ def _stderr_closed() -> Iterator[None]:
         os.close(nowhere)
 
 
+def say(line: object, err: bool = False) -> None:
+    """Print one line, whatever names out of files are in it."""
+    click.echo(shown(line), err=err)
+
+
+def saying(verbosity: str) -> Callable[[object], None]:
+    """What says a job's lines: all of them, warnings alone (WARN), or none (ERROR, FATAL)."""
+
+    def filtered(line: object) -> None:
+        if (
+            verbosity in ("DEBUG", "INFO")
+            or verbosity == "WARN"
+            and str(line).startswith("warning")
+        ):
+            say(line)
+
+    return filtered
+
+
 def report(result, misclassified: bool) -> None:
     """Say how a training run went: figures per class, what was left out, the test accuracy."""
-    from graphnets.photos.images import shown
-
     metrics = result.metrics
     width = max(len(shown(label)) for label in metrics["labels"])
     click.echo(f"\n{'':{width}s}  precision  recall    F1  photos")
@@ -89,6 +152,11 @@ def report(result, misclassified: bool) -> None:
         click.echo(
             f"{metrics['copies_across_splits']} photos have a copy in another split: the accuracy "
             "is flattered"
+        )
+    if metrics["in_two_classes"]:
+        click.echo(
+            f"{len(metrics['in_two_classes'])} photos lie in two classes or more: "
+            "in_two_classes in metrics.json names them"
         )
     if misclassified:
         tested = result.photos[result.photos.predicted != ""]
@@ -107,12 +175,10 @@ def report(result, misclassified: bool) -> None:
 
 def say_left_out(photos) -> None:
     """List photos that could not be read, with the reasons."""
-    from graphnets.photos.images import shown
-
     if len(photos):
         click.echo(f"\n{len(photos)} left out")
         for row in photos.itertuples():
-            click.echo(f"  {shown(row.path)}: {row.problem}")
+            click.echo(f"  {shown(row.path)}: {shown(row.problem)}")
 
 
 def say_where(options) -> None:
@@ -120,5 +186,8 @@ def say_where(options) -> None:
     click.echo(f"classifier  {options.graph_path}\nlabels      {options.labels_path}")
     for name in ("metrics.json", "photos.csv"):
         click.echo(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
-    predict = f"graphnets predict --graph {options.graph_path} --labels {options.labels_path}"
-    click.echo(f"try it with `{predict} PHOTO...`")
+    command = ["graphnets", "predict", "--graph", options.graph_path]
+    command += ["--labels", options.labels_path]
+    if options.final_tensor_name != OUTPUT:
+        command += ["--output_layer", options.final_tensor_name]
+    click.echo(f"try it with `{shlex.join(map(str, command))} PHOTO...`")

@@ -1,10 +1,11 @@
 """The feature store: rows of float32 on disk, found by the content of the photo they come from.
 
 One folder per (network, weights, endpoint, preprocessing). A row is a vector or a map, stored
-flat; store.json has its shape. Each run that adds rows appends to a
-pair of files of its own, `ID.features` (rows) and `ID.keys` (16 bytes a row, written after the
-row): a kill at any moment leaves complete rows, and runs that share a store never wait for each
-other.
+flat; store.json has its shape. Each run that adds rows appends to
+files of its own: `ID.features` (rows), `ID.sums` (two CRC-32 a row) and `ID.keys` (16 bytes a row,
+written last): a kill at any moment leaves complete rows, and runs that share a store never wait for
+each other. A key and its row are checked when they are first asked for; what does not fit counts as
+not stored.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import os
 import re
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -28,13 +30,17 @@ from graphnets.files import write_whole
 
 KEY_BYTES = 16
 DTYPE = np.dtype("<f4")
+SUMS = np.dtype([("key", "<u4"), ("row", "<u4")])  # of the key with its row's sum; of the row
+LAYOUT = 2  # of the files; 1 had no sums, and its rows are not used
+UNKNOWN, FITS, UNFIT = 0, 1, 2  # whether a row fits its sum
 
 
 class FeatureStore:
     """The rows stored for one identity.
 
     identity: what the features depend on besides the photo, as JSON values; any difference is
-    another store. Raises GraphnetsError if the folder cannot be used.
+    another store.
+    Raises GraphnetsError if the folder cannot be used.
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, object]) -> None:
@@ -42,8 +48,8 @@ class FeatureStore:
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         name = re.sub(r"[^\w.-]+", "_", f"{identity.get('network')}-{identity.get('endpoint')}")
         self.folder = Path(folder) / f"{name[:50]}-{digest}"  # the digest tells stores apart
-        self._identity = dict(identity)
-        self._writer: tuple[BinaryIO, BinaryIO] | None = None
+        self._identity, self._text = dict(identity), text
+        self._writer: tuple[BinaryIO, ...] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -58,27 +64,28 @@ class FeatureStore:
     def _read_keys(self) -> None:
         """Read the keys; the rows stay on disk, mapped."""
         self.shape: tuple[int, ...] = (0,)
+        self._lost = 0  # keys without a row or a checksum
         self._files: list[np.ndarray] = []
-        keys, files, rows = [], [], []
+        keys, sums, files, rows = [], [], [], []
         meta = self.folder / "store.json"
         if meta.exists():
-            self.shape = self._shape(meta)
-            for path in sorted(self.folder.glob("*.keys")):
-                features = path.with_suffix(".features")
-                # A run that was killed, or is at work, may have written part of a row.
-                count = min(
-                    path.stat().st_size // KEY_BYTES,
-                    features.stat().st_size // (self.width * DTYPE.itemsize),
-                )
-                if count:
-                    rows.append(np.arange(count))
-                    files.append(np.full(count, len(self._files)))
-                    keys.append(np.fromfile(path, f"V{KEY_BYTES}", count))
-                    mapped = np.memmap(features, DTYPE, "r", shape=(count, self.width))
-                    self._files.append(np.asarray(mapped))  # memmap's own indexing is slow
+            self.shape = self._described(meta)
+        self._seed = self._seed_of(self.shape)
+        for path in sorted(self.folder.glob("*.keys")):
+            file_keys, file_sums = self._whole(path)
+            if len(file_keys):
+                rows.append(np.arange(len(file_keys)))
+                files.append(np.full(len(file_keys), len(self._files)))
+                keys.append(file_keys)
+                sums.append(file_sums)
+                shape = (len(file_keys), self.width)
+                mapped = np.memmap(path.with_suffix(".features"), DTYPE, "r", shape=shape)
+                self._files.append(np.asarray(mapped))  # memmap's own indexing is slow
         self._keys = np.concatenate([np.zeros(0, f"V{KEY_BYTES}"), *keys])
+        self._sums = np.concatenate([np.zeros(0, SUMS), *sums])
         self._file = np.concatenate([np.zeros(0, int), *files])
         self._row = np.concatenate([np.zeros(0, int), *rows])
+        self._state = np.full(len(self), UNKNOWN, np.uint8)
         # Sorted by the first 8 bytes, which hardly ever tie: `_find` looks through those that do.
         heads = _heads(self._keys)
         self._order = np.argsort(heads, kind="stable")
@@ -86,20 +93,43 @@ class FeatureStore:
         starts = np.flatnonzero(np.append(self._heads[1:] != self._heads[:-1], True))
         self._ties = int(np.diff(starts, prepend=-1).max(initial=0))  # two runs may store one photo
 
-    def _shape(self, meta: Path) -> tuple[int, ...]:
-        try:
+    def _whole(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """The keys of a file, and their sums, as far as there is a row for each."""
+        written = path.stat().st_size // KEY_BYTES  # a run at work writes the rows first
+        features, sums = path.with_suffix(".features"), path.with_suffix(".sums")
+        rows = features.stat().st_size // (self.width * DTYPE.itemsize) if self.width else 0
+        summed = sums.stat().st_size // SUMS.itemsize if sums.exists() else 0
+        count = min(written, rows, summed)
+        self._lost += written - count
+        if not count:
+            return np.zeros(0, f"V{KEY_BYTES}"), np.zeros(0, SUMS)
+        return np.fromfile(path, f"V{KEY_BYTES}", count), np.fromfile(sums, SUMS, count)
+
+    def _seed_of(self, shape: Sequence[int]) -> int:
+        """What checksums start from, so that another store's rows do not fit."""
+        return zlib.crc32(f"{self._text} {list(shape)}".encode())
+
+    def _described(self, meta: Path) -> tuple[int, ...]:
+        """The shape of a row, by store.json."""
+        layout, shape = 0, ()
+        with contextlib.suppress(OSError, LookupError, ValueError, TypeError, AttributeError):
             description = json.loads(meta.read_text())
+            layout = int(description.get("layout", 1))
             width = description["width"]
-            shape = description.get("shape", [width])  # stores of before there were maps have none
-            if all(isinstance(n, int) and n > 0 for n in (width, *shape)):
-                if math.prod(shape) == width:
-                    return tuple(shape)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass
-        raise GraphnetsError(
-            f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
-            "computed again"
-        )
+            numbers = description.get("shape", [width])  # before there were maps, there was none
+            if all(isinstance(n, int) and n > 0 for n in (width, *numbers)):
+                shape = tuple(numbers) if math.prod(numbers) == width else ()
+        if layout > LAYOUT:
+            raise GraphnetsError(
+                f"the feature store {self.folder} was written by a newer graphnets (layout "
+                f"{layout}, wanted {LAYOUT} at most); name another folder with --bottleneck_dir"
+            )
+        if not shape:
+            raise GraphnetsError(
+                f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
+                "computed again"
+            )
+        return shape
 
     @property
     def width(self) -> int:
@@ -110,16 +140,38 @@ class FeatureStore:
         return len(self._keys)
 
     def _find(self, keys: Sequence[str]) -> np.ndarray:
-        """The position of each key among the stored ones, -1 where it is missing."""
+        """The position of each key among the stored ones, -1 where it is missing or unfit."""
         wanted = np.frombuffer(bytes.fromhex("".join(keys)), f"V{KEY_BYTES}")
         if not len(self) or not len(wanted):
             return np.full(len(wanted), -1)
         place = np.searchsorted(self._heads, _heads(wanted))
         found = np.full(len(wanted), -1)
-        for offset in reversed(range(self._ties)):
+        for offset in range(self._ties):
             candidate = self._order[np.minimum(place + offset, len(self) - 1)]
-            found = np.where(self._keys[candidate] == wanted, candidate, found)
+            here = np.flatnonzero((found < 0) & (self._keys[candidate] == wanted))
+            here = here[self._fits(candidate[here])]
+            found[here] = candidate[here]
         return found
+
+    def _fits(self, positions: np.ndarray) -> np.ndarray:
+        """Whether the rows there fit their checksums; each is read for that only once."""
+        new = np.unique(positions[self._state[positions] == UNKNOWN])
+        places = zip(self._file[new].tolist(), self._row[new].tolist(), strict=True)
+        sums = [zlib.crc32(self._files[file][row].data, self._seed) for file, row in places]
+        fits = self._keys_fit(new) & (self._sums["row"][new] == np.array(sums, "<u4"))
+        self._state[new] = np.where(fits, FITS, UNFIT)
+        return self._state[positions] == FITS
+
+    def _keys_fit(self, positions: np.ndarray) -> np.ndarray:
+        sums = self._sums[positions]
+        return _key_sums(self._keys[positions], sums["row"], self._seed) == sums["key"]
+
+    @property
+    def unfit(self) -> int:
+        """How many of all keys, and of the rows asked for so far, do not fit their checksums."""
+        unknown = np.flatnonzero(self._state == UNKNOWN)
+        found = int((self._state == UNFIT).sum()) + int((~self._keys_fit(unknown)).sum())
+        return self._lost + found
 
     def has(self, keys: Sequence[str]) -> np.ndarray:
         """Whether each key (32 hex digits) is stored: bool (n,)."""
@@ -144,31 +196,35 @@ class FeatureStore:
 
     def append(self, keys: Sequence[str], rows: np.ndarray) -> None:
         """Add rows (n, *shape), float32; they are on disk when this returns."""
+        shape = rows.shape[1:]
+        rows = np.ascontiguousarray(rows, DTYPE).reshape(len(keys), math.prod(shape))
+        names = np.frombuffer(bytes.fromhex("".join(keys)), f"V{KEY_BYTES}")
+        seed, sums = self._seed_of(shape), np.empty(len(keys), SUMS)
+        sums["row"] = [zlib.crc32(row.data, seed) for row in rows]
+        sums["key"] = _key_sums(names, sums["row"], seed)
         try:
             if self._writer is None:
-                self._writer = self._begin(rows.shape[1:])
-            for file, data in zip(
-                self._writer,
-                (np.ascontiguousarray(rows, DTYPE).tobytes(), bytes.fromhex("".join(keys))),
-                strict=True,
-            ):
-                file.write(data)
+                self._writer = self._begin(shape)
+            for file, data in zip(self._writer, (rows, sums, names), strict=True):
+                file.write(data.tobytes())
                 file.flush()
                 os.fsync(file.fileno())  # a key must not outlive its row, not even a power cut
         except OSError as error:
-            self.close()  # the pair may be out of step: what is added next must begin another
+            self.close()  # the files may be out of step: what is added next must begin others
             raise GraphnetsError(
                 f"the feature store {self.folder} cannot be written: {error.strerror}; name "
                 "another folder with --bottleneck_dir"
             ) from None
 
-    def _begin(self, shape: tuple[int, ...]) -> tuple[BinaryIO, BinaryIO]:
+    def _begin(self, shape: Sequence[int]) -> tuple[BinaryIO, ...]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        layout = {"width": math.prod(shape), "shape": shape, "dtype": DTYPE.str}
+        layout = {
+            "layout": LAYOUT, "width": math.prod(shape), "shape": shape, "dtype": DTYPE.str,
+        }  # fmt: skip
         meta = {**self._identity, **layout}
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
         name = self.folder / uuid.uuid4().hex
-        return open(name.with_suffix(".features"), "xb"), open(name.with_suffix(".keys"), "xb")
+        return tuple(open(name.with_suffix(end), "xb") for end in (".features", ".sums", ".keys"))
 
     def close(self) -> None:
         """Finish writing; what was added can be read now."""
@@ -176,9 +232,23 @@ class FeatureStore:
             for file in self._writer:
                 with contextlib.suppress(OSError):  # append has told that the disk is full
                     file.close()
+            missing = [file.name for file in self._writer if not os.path.exists(file.name)]
             self._writer = None
+            if missing:
+                raise GraphnetsError(
+                    f"the feature store {self.folder} was removed while it was written to; give "
+                    "the command again"
+                )
             self._open()
 
 
 def _heads(keys: np.ndarray) -> np.ndarray:
     return keys.view(np.uint64)[::2] if len(keys) else np.zeros(0, np.uint64)
+
+
+def _key_sums(keys: np.ndarray, row_sums: np.ndarray, seed: int) -> np.ndarray:
+    """The checksum of each key with its row's: uint32 (n,)."""
+    records = np.empty(len(keys), [("key", keys.dtype), ("row", "<u4")])
+    records["key"], records["row"] = keys, row_sums
+    plain = records.view(f"V{records.itemsize}")  # bytes, one by one
+    return np.array([zlib.crc32(record, seed) for record in plain.tolist()], "<u4")

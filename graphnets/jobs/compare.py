@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
-from graphnets.errors import GraphnetsError
-from graphnets.features.bottlenecks import Bottlenecks, endpoint_names, with_copies
-from graphnets.files import check_writable, write_whole
+from graphnets.errors import GraphnetsError, shown
+from graphnets.files import write_whole, writing
 from graphnets.jobs import plots
-from graphnets.jobs.options import RetrainOptions, depth_names
+from graphnets.jobs.options import RetrainOptions, check_outputs_of_run, compared_files, depth_names
 from graphnets.jobs.plots import Curve
 from graphnets.jobs.retrain import tested_figures
-from graphnets.jobs.stock import Stock
-from graphnets.networks.stack import Cut, Network
-from graphnets.photos.images import Progress, check_classes, no_progress, scan, shown, split
-from graphnets.training.heads import Head
-from graphnets.training.options import head_shape
+from graphnets.jobs.stock import SPLITS, Stock, checked_job
+from graphnets.networks.network import Cut, Network, endpoint_names
+from graphnets.photos.images import Progress, no_progress, scan
+from graphnets.training.beside import Beside
+from graphnets.training.examples import Examples
+from graphnets.training.options import Diverged, head_shape
 from graphnets.training.summaries import Summaries
-from graphnets.training.train import Examples
-from graphnets.training.tune import features_behind, train
+from graphnets.training.tune import Stored, features_behind, train
 
 Say = Callable[[str], object]
-SPLITS = ("training", "validation", "testing")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Depth:
     in all rows of a comparison: it filled the stores of all depths, and cannot be told apart.
     training_seconds: of this depth alone, with validations and the head's warm-up, without
     testing. steps_per_second: of the steps behind the warm-up, without validations.
-    validation: the curve; with a warm-up, its steps are the first.
+    validation: the curve; with a warm-up, its steps are the first. diverged_at: the step, counted
+    likewise, at which the loss was no longer finite; what training would have given is None then.
     """
 
     name: str
@@ -50,15 +51,16 @@ class Depth:
     test_accuracy: float | None
     shared_features_seconds: float
     training_seconds: float
-    steps_per_second: float
-    best_step: int
+    steps_per_second: float | None
+    best_step: int | None
     validation: Curve
+    diverged_at: int | None = None
 
 
 def compare(
     image_dir: str | os.PathLike[str],
     network: Network,
-    depths: Sequence[str],
+    depths: str | Sequence[str],
     options: RetrainOptions | None = None,
     progress: Progress = no_progress,
     say: Say = lambda line: None,
@@ -74,29 +76,37 @@ def compare(
     Writes compare.csv (the table), compare.json (curves and options, too) and compare.png into
     options.output_dir after each depth, and TensorBoard's summaries into a folder a depth of
     options.summaries_dir. No classifier is written, and `trainable`, the checkpoints and the
-    outputs of `options` are passed over. Raises GraphnetsError for depths, photos and folders
-    that cannot serve, wherever possible before the photos are run, and where a depth's loss is no
-    longer finite: the files have the depths before it.
+    outputs of `options` are passed over. A depth that diverges has a row that says so. Raises
+    GraphnetsError for depths, photos and folders that cannot serve, wherever possible before the
+    photos are run, and for a depth that fails otherwise: the files have the depths before it.
     """
-    options = options or RetrainOptions()
+    options = checked_job(image_dir, network, options, progress)
     names = endpoint_names(network, options.endpoint)
-    cuts = _cuts(network, names, depths, options)
-    check_writable(Path(options.output_dir))
+    cuts = _cuts(network, names, depths)
+    stock = Stock(network, names, list(cuts.values()), options)
+    check_outputs_of_run(options, compared_files(options))
     photos = scan(image_dir, progress)
     say(f"{len(photos)} files in {photos.label.nunique()} classes")
     start = time.perf_counter()
-    photos = _store(network, names, cuts, photos, options, (progress, say))
+    photos = stock.add(photos, progress, say)
     seconds = round(time.perf_counter() - start, 3)
     counts = {name: int((photos.split == name).sum()) for name in SPLITS}
     say(", ".join(f"{count} for {name}" for name, count in counts.items()))
+    labels = sorted(photos[photos.problem == ""].label.unique())
     found: list[Depth] = []
     for name, cut in cuts.items():
         say(f"training {', '.join([*cut.layers, 'the head'])}")
         try:
-            found.append(_trained(name, cut, (network, names), photos, seconds, options, progress))
+            splits = stock.stored(photos, cut, labels)
+            found.append(
+                _trained(name, cut, (network, names), splits, labels, seconds, options, progress)
+            )
         except GraphnetsError as error:
             raise GraphnetsError(f"the depth {name!r} fails: {error}") from None
-        _write(found, _provenance(network, names, counts, options), Path(options.output_dir))
+        if found[-1].diverged_at is not None:
+            say(f"{name} diverged at step {found[-1].diverged_at}; the others go on")
+        with writing(f"the table in {options.output_dir}"):
+            _write(found, _provenance(network, names, counts, options), Path(options.output_dir))
     return found
 
 
@@ -109,94 +119,67 @@ def table(depths: Sequence[Depth]) -> str:
     ]
     for depth in depths:
         accuracy = "-" if depth.test_accuracy is None else f"{depth.test_accuracy:.1%}"
-        lines.append(
+        rate = "-" if depth.steps_per_second is None else f"{depth.steps_per_second:.1f}"
+        line = (
             f"{shown(depth.name):{width}s}  {depth.trainable_parameters:>20,d}  {accuracy:>13s}  "
-            f"{depth.shared_features_seconds:19.1f}  {depth.training_seconds:10.1f}  "
-            f"{depth.steps_per_second:7.1f}"
+            f"{depth.shared_features_seconds:19.1f}  {depth.training_seconds:10.1f}  {rate:>7s}"
         )
+        diverged = depth.diverged_at is not None
+        lines.append(f"{line}  diverged at step {depth.diverged_at}" if diverged else line)
     return "\n".join(lines)
 
 
-def _cuts(
-    network: Network, names: Sequence[str], depths: Sequence[str], options: RetrainOptions
-) -> dict[str, Cut]:
-    cuts = {
+def _cuts(network: Network, names: Sequence[str], depths: str | Sequence[str]) -> dict[str, Cut]:
+    return {
         depth: network.cut(names, depth if depth == "all" else f"{depth}:")
         for depth in depth_names(depths)
     }
-    for depth, cut in cuts.items():
-        if options.copies and not cut.after:
-            raise GraphnetsError(
-                f"got the depth {depth!r} and augmented copies, which are stored behind frozen "
-                "layers, of which it leaves none; wanted a later layer, or no augmentation"
-            )
-    return cuts
-
-
-def _store(
-    network: Network,
-    names: Sequence[str],
-    cuts: dict[str, Cut],
-    photos: pd.DataFrame,
-    options: RetrainOptions,
-    shows: tuple[Progress, Say],
-) -> pd.DataFrame:
-    """Store what the depths need in one pass; the photos with their splits and problems."""
-    progress, say = shows
-    maps = [cut.after for cut in cuts.values() if cut.layers and cut.after]
-    maps += names if head_shape(options.training.head).flatten else []
-    maps = list(dict.fromkeys(maps))
-    plain = Bottlenecks(network, names, options.bottleneck_dir, maps)
-    new = len(plain.missing(photos))
-    say(f"{new} photos to run through {network.name} to {','.join(dict.fromkeys([*names, *maps]))}")
-    photos = plain.add(photos, progress)
-    check_classes(photos)
-    photos = split(photos, **options.splitting)
-    if options.copies:
-        varied = Bottlenecks(
-            network, names, options.bottleneck_dir, maps, options.drawn, options.training.seed
-        )
-        copies = with_copies(photos[photos.split == "training"], options.copies)
-        say(f"{len(varied.missing(copies))} augmented variants to run through {network.name}")
-        varied.add(copies, progress)
-    return photos
 
 
 def _trained(
     name: str,
     cut: Cut,
     source: tuple[Network, list[str]],
-    photos: pd.DataFrame,
+    splits: tuple[Stored, Stored, Stored],
+    labels: list[str],
     features_seconds: float,
     options: RetrainOptions,
     progress: Progress,
 ) -> Depth:
     network, names = source
-    labels = sorted(photos[photos.problem == ""].label.unique())
-    stock = Stock(network, names, cut, options)
-    stock.add(photos, progress, lambda line: None)  # finds all of it stored
-    training, validation, testing = (stock.stored(photos, part, labels) for part in SPLITS)
+    training, validation, testing = splits
     folder = re.sub(r"[^\w.-]", "_", name)
     logs = options.summaries_dir and Path(options.summaries_dir) / folder
     log = _Record(logs)
+    row = Depth(
+        name,
+        _parameters(network, cut.layers) + _head_parameters(training, len(labels), options),
+        None,
+        features_seconds,
+        0.0,
+        None,
+        None,
+        log.curve,
+    )
     start = time.perf_counter()
-    with log:
-        tuned = train(
-            network, cut, names, (training, validation), len(labels), options.training, log,
-            progress=progress,
-        )  # fmt: skip
-    seconds = time.perf_counter() - start
+    try:
+        with log:
+            tuned = train(
+                network, cut, names, (training, validation), len(labels), options.training,
+                Beside(log, progress=progress),
+            )  # fmt: skip
+    except Diverged as error:
+        seconds = round(time.perf_counter() - start, 3)
+        return replace(row, training_seconds=seconds, diverged_at=log.offset + error.step)
+    seconds = round(time.perf_counter() - start, 3)
     features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
     figures = tested_figures(tuned.head, Examples(features, testing.labels), labels, options)
-    return Depth(
-        name,
-        _parameters(network, cut.layers) + _head_parameters(tuned.head),
-        figures["test_accuracy"],
-        features_seconds,
-        round(seconds, 3),
-        round(1 / max(tuned.seconds_per_step, 1e-9), 3),
-        tuned.head.step,
-        log.curve,
+    return replace(
+        row,
+        test_accuracy=figures["test_accuracy"],
+        training_seconds=seconds,
+        steps_per_second=round(1 / max(tuned.seconds_per_step, 1e-9), 3),
+        best_step=tuned.head.step,
     )
 
 
@@ -205,8 +188,12 @@ def _parameters(network: Network, layers: Sequence[str]) -> int:
     return sum(layer.parameters for layer in network.layers() if layer.name in layers)
 
 
-def _head_parameters(head: Head) -> int:
-    return sum(part.size for part in (head.weights, head.biases, *(head.hidden or ())))
+def _head_parameters(training: Stored, classes: int, options: RetrainOptions) -> int:
+    """How many numbers a head on the stored features learns."""
+    width = sum(part.shape[1] for part in training.features)
+    units = head_shape(options.training.head).units
+    sizes = [width, units, classes] if units else [width, classes]
+    return sum((size + 1) * following for size, following in pairwise(sizes))
 
 
 class _Record(Summaries):
@@ -218,7 +205,7 @@ class _Record(Summaries):
 
     def add(self, split: str, number: int, loss: float, accuracy: float) -> None:
         super().add(split, number, loss, accuracy)
-        if split == "validation":
+        if split == "validation" and math.isfinite(loss):  # JSON has no other numbers
             for column, value in zip(
                 self.curve, (self.offset + number, loss, accuracy), strict=True
             ):
@@ -248,12 +235,15 @@ def _provenance(
 def _write(depths: Sequence[Depth], provenance: dict, folder: Path) -> None:
     rows = [asdict(depth) for depth in depths]
     curves = [row.pop("validation") for row in rows]
-    csv = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+    # object: a None among whole numbers would make fractions of them.
+    csv = pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
     write_whole(folder / "compare.csv", csv.encode("utf-8", "surrogateescape"))
     for row, curve in zip(rows, curves, strict=True):
         row["validation"] = Curve(*curve)._asdict()
     text = json.dumps({**provenance, "depths": rows}, indent=2)
     write_whole(folder / "compare.json", f"{text}\n".encode())
     plots.validation_curves(
-        {depth.name: depth.validation for depth in depths}, folder / "compare.png"
+        # The losses of one that diverged would leave no height for the others'.
+        {depth.name: depth.validation for depth in depths if depth.diverged_at is None},
+        folder / "compare.png",
     )

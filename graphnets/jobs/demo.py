@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from graphnets.files import writing
 from graphnets.jobs import signs
-from graphnets.jobs.retrain import Result, RetrainOptions, retrain
-from graphnets.networks.stack import Network
+from graphnets.jobs.options import demo_options
+from graphnets.jobs.retrain import Result, retrain
+from graphnets.networks.network import Network
 from graphnets.photos.images import Progress, no_progress
-from graphnets.training.options import TrainingOptions
 from graphnets.zoo.architectures import open_network
 from graphnets.zoo.fetch import fetch
-
-ENDPOINT = "conv4_3"  # behind it, what is left is about objects more than about strokes
 
 
 def demo(
@@ -30,19 +29,11 @@ def demo(
     """
     folder = Path(output_dir)
     photos = folder / "photos"
-    count = signs.write(
-        photos, per_class, progress=lambda jobs: progress(jobs, desc="drawing", unit="photos")
-    )
+    with writing(photos):
+        count = signs.draw_signs(
+            photos, per_class, progress=lambda jobs: progress(jobs, desc="drawing", unit="photos")
+        )
     say(f"{count} photos of {len(signs.NAMES)} signs drawn in {photos}")
     if network is None:
         network = open_network("vgg16", fetch("vgg16", say=say))
-    options = RetrainOptions(
-        endpoint=ENDPOINT,
-        output_dir=folder,
-        bottleneck_dir=folder / "bottleneck",
-        summaries_dir=folder / "retrain_logs",
-        testing_percentage=20,
-        # 43 classes share a batch: the default of 0.01 is still learning at the last step.
-        training=TrainingOptions(learning_rate=0.05),
-    )
-    return retrain(photos, network, options, progress, say)
+    return retrain(photos, network, demo_options(folder), progress, say)

@@ -1,4 +1,4 @@
-"""The options of `retrain`, `compare` and `predict`, and what can be checked of them at once.
+"""The options of `retrain` and `compare`, and what can be checked of them at once.
 
 Neither TensorFlow nor pandas nor NumPy here.
 """
@@ -12,14 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphnets.errors import GraphnetsError
-from graphnets.files import check_writable, refuse_existing
-from graphnets.photos.augmentation import PHOTO, Augmentation
+from graphnets.classifier.options import OUTPUT
+from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path
+from graphnets.files import check_target, check_writable, refuse_existing
+from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation, check_augmentation
 from graphnets.photos.folders import check_percentages
-from graphnets.training.options import TrainingOptions
+from graphnets.training.options import TrainingOptions, keep_batch_size, keep_whole
 
+NEEDED = ("output_dir", "bottleneck_dir", "intermediate_output_graphs_dir")
+PATHS = (
+    *NEEDED, "output_graph", "output_labels", "saved_model_dir", "summaries_dir", "checkpoint_dir",
+)  # fmt: skip
+DEMO_ENDPOINT = "conv4_3"  # behind it, what is left is about objects more than about strokes
 COPIES = 8  # variants of a training photo, where none is said
-INPUT, OUTPUT = "DecodeJPGInput", "final_result"  # names of retrain.py and label_image.py
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
 
@@ -29,9 +34,12 @@ class RetrainOptions:
 
     trainable: the layers that train with the head ("fc7", "conv5:", "all"; "": none).
     augmentation: how variants of the training photos are drawn; augmented_copies: how many of
-    each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation, PHOTO).
+    each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation,
+    PHOTO_AUGMENTATION).
     split_seed: another split. checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
+    intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
+    is then (0: none).
     """
 
     endpoint: str | None = None  # None: the network's default
@@ -41,6 +49,8 @@ class RetrainOptions:
     saved_model_dir: str | os.PathLike[str] | None = None
     bottleneck_dir: str | os.PathLike[str] = TEMPORARY / "bottleneck"
     summaries_dir: str | os.PathLike[str] | None = TEMPORARY / "retrain_logs"
+    intermediate_output_graphs_dir: str | os.PathLike[str] = TEMPORARY / "intermediate_graph"
+    intermediate_store_frequency: int = 0
     final_tensor_name: str = OUTPUT
     testing_percentage: float = 10
     validation_percentage: float = 10
@@ -56,14 +66,30 @@ class RetrainOptions:
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     def __post_init__(self) -> None:
-        for name in ("augmented_copies", "checkpoint_every"):
-            if (getattr(self, name) or 0) < 0:
-                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 0 or more")
+        if self.augmented_copies is not None:
+            keep_whole(self, "augmented_copies", 0)
+        keep_whole(self, "checkpoint_every", 0)
+        keep_whole(self, "intermediate_store_frequency", 0)
+        keep_whole(self, "max_to_keep", 0)  # 0: all
+        keep_whole(self, "split_seed")
+        keep_batch_size(self, "test_batch_size")
+        check_percentages(self.testing_percentage, self.validation_percentage)
+        self._check_kinds()
         if self.augmented_copies == 0 and self.augmentation.active:
             raise GraphnetsError(
                 "augmented_copies is 0, and an augmentation is on; wanted 1 or more"
             )
-        check_percentages(self.testing_percentage, self.validation_percentage)
+
+    def _check_kinds(self) -> None:
+        for name in PATHS:
+            if getattr(self, name) is not None or name in NEEDED:
+                check_path(name, getattr(self, name))
+        for name in ("testing_percentage", "validation_percentage"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # see `keep_whole`
+        check_kind("final_tensor_name", self.final_tensor_name, str, "a name")
+        check_augmentation(self.augmentation)
+        check_kind("training", self.training, TrainingOptions, "a graphnets.TrainingOptions")
+        check_flag("resume", self.resume)
 
     @property
     def graph_path(self) -> Path:
@@ -94,7 +120,8 @@ class RetrainOptions:
     @property
     def drawn(self) -> Augmentation:
         """How variants are drawn."""
-        return PHOTO if self.copies and not self.augmentation.active else self.augmentation
+        usual = self.copies and not self.augmentation.active
+        return PHOTO_AUGMENTATION if usual else self.augmentation
 
 
 def check_outputs(options: RetrainOptions) -> None:
@@ -106,43 +133,59 @@ def check_outputs(options: RetrainOptions) -> None:
         )
     if options.saved_model_dir:
         refuse_existing(options.saved_model_dir)
-    folders = {Path(options.output_dir), options.graph_path.parent, options.labels_path.parent}
-    for folder in folders:
-        check_writable(folder)
+    files = [options.graph_path, options.labels_path]
+    files += [Path(options.output_dir) / name for name in ("metrics.json", "photos.csv")]
+    if len({os.path.abspath(file) for file in files}) < len(files):
+        raise GraphnetsError(
+            f"two outputs have one name among {', '.join(map(str, files))}; name different files"
+        )
+    check_outputs_of_run(options, files)
+    if options.checkpoint_dir:
+        check_writable(Path(options.checkpoint_dir))
+    if options.intermediate_store_frequency:
+        check_writable(Path(options.intermediate_output_graphs_dir))
+    if options.saved_model_dir:
+        check_writable(Path(options.saved_model_dir).parent)
 
 
-def depth_names(depths: Sequence[str]) -> list[str]:
-    """The layers that `compare` is to train from on, bare; GraphnetsError unless they differ."""
-    depths = [depth.strip().removesuffix(":") for depth in depths]
+def check_outputs_of_run(options: RetrainOptions, files: Sequence[Path]) -> None:
+    """Fail now if the files, or the features and summaries of a run, cannot be written."""
+    for folder in (options.output_dir, options.bottleneck_dir, options.summaries_dir):
+        if folder:
+            check_writable(Path(folder))
+    for file in files:
+        check_target(file)
+
+
+def compared_files(options: RetrainOptions) -> list[Path]:
+    """What `compare` writes."""
+    return [Path(options.output_dir) / f"compare.{suffix}" for suffix in ("csv", "json", "png")]
+
+
+def demo_options(output_dir: str | os.PathLike[str]) -> RetrainOptions:
+    """Those of `demo`, all of whose files lie in one folder."""
+    folder = Path(output_dir)
+    return RetrainOptions(
+        endpoint=DEMO_ENDPOINT,
+        output_dir=folder,
+        bottleneck_dir=folder / "bottleneck",
+        summaries_dir=folder / "retrain_logs",
+        testing_percentage=20,
+        # 43 classes share a batch: the default of 0.01 is still learning at the last step.
+        training=TrainingOptions(learning_rate=0.05),
+    )
+
+
+def depth_names(depths: str | Sequence[str]) -> list[str]:
+    """The layers that `compare` is to train from on, bare; GraphnetsError unless they differ.
+
+    depths: "fc8,fc7" or a sequence of names.
+    """
+    parts = depths.split(",") if isinstance(depths, str) else check_names("depths", depths)
+    depths = [depth.strip().removesuffix(":") for depth in parts]
     if not depths or "" in depths or len(set(depths)) < len(depths):
         raise GraphnetsError(
             f"got the depths {', '.join(depths) or 'none'}; wanted different layers, such as "
             "fc8, fc7: the first that trains"
         )
     return depths
-
-
-@dataclass(frozen=True)
-class InputOptions:
-    """How photos enter another tool's graph; the names are label_image's.
-
-    An input of strings takes the photo's bytes. Any other takes float32
-    (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
-    width are read off the graph where it tells them. Such a graph runs on batches if its input and
-    its output leave the first dimension free.
-    """
-
-    input_layer: str = INPUT
-    output_layer: str = OUTPUT
-    input_height: int | None = None
-    input_width: int | None = None
-    input_mean: float = 0
-    input_std: float = 255
-
-    def __post_init__(self) -> None:
-        for name in ("input_height", "input_width"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise GraphnetsError(f"{name} is {value}, wanted 1 or more")
-        if not self.input_std:
-            raise GraphnetsError("input_std is 0, and the pixels are divided by it")

@@ -41,7 +41,8 @@ def validation_curves(curves: Mapping[str, Curve], path: str | os.PathLike[str])
     _label(left, "validation accuracy (%)")
     _label(right, "validation cross-entropy")
     right.set_ylim(bottom=0)
-    left.legend(title="trained from")
+    if curves:
+        left.legend(title="trained from")
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png")
 

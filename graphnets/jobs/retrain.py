@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,17 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets.classifier import export
-from graphnets.features.bottlenecks import endpoint_names
-from graphnets.files import write_whole
+from graphnets.files import write_whole, writing
 from graphnets.jobs.evaluate import evaluate
 from graphnets.jobs.options import RetrainOptions, check_outputs
-from graphnets.jobs.stock import Stock
-from graphnets.networks.stack import Cut, Network
+from graphnets.jobs.stock import Stock, checked_job, in_two_classes
+from graphnets.networks.network import Cut, Network, endpoint_names
 from graphnets.photos.images import Progress, no_progress, scan, split
+from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
+from graphnets.training.examples import Examples, sample
 from graphnets.training.heads import Head
 from graphnets.training.summaries import Summaries
-from graphnets.training.train import Examples, sample
 from graphnets.training.tune import Tuned, audit, features_behind, train
 
 
@@ -61,29 +62,31 @@ def retrain(
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
     """
-    options = options or RetrainOptions()
+    options = checked_job(image_dir, network, options, progress)
     seconds = _Seconds()
     check_outputs(options)
     names = endpoint_names(network, options.endpoint)
     cut = network.cut(names, options.trainable)
+    stock = Stock(network, names, [cut], options)
     with seconds("photos"):
         photos = split(scan(image_dir, progress), **options.splitting)
         say(f"{len(photos)} files in {photos.label.nunique()} classes")
     with seconds("features"):
-        stock = Stock(network, names, cut, options)
+        if cut.layers and not cut.after:
+            say("the first layer trains: the whole network runs at every step, nothing is stored")
         photos = stock.add(photos, progress, say)
         labels = sorted(photos.label.unique())
-        training, validation, testing = (
-            stock.stored(photos, name, labels) for name in ("training", "validation", "testing")
-        )
+        training, validation, testing = stock.stored(photos, cut, labels)
     say(
         f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
         f"{len(testing.labels)} for testing"
     )
+    checkpoints = _checkpoints(network, names, photos, options, say)
+    graphs = options.intermediate_store_frequency, partial(_write_intermediate, names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
         tuned = train(
-            network, cut, names, (training, validation), len(labels), options.training, log,
-            _checkpoints(network, names, photos, options), progress,
+            network, cut, names, (training, validation), len(labels), options.training,
+            Beside(log, checkpoints, progress, *graphs),
         )  # fmt: skip
     with seconds("evaluation"):
         features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
@@ -98,16 +101,22 @@ def retrain(
         "validation_count": len(validation.labels),
         "best_step": tuned.head.step,
         "labels": labels,
-        "left_out": _left_out(photos),
-        "copies_across_splits": copies_across_splits(photos),
+        **_of_photos(photos),
         "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
         **_provenance(network, names, options),
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
-    output_dir = Path(options.output_dir)
-    write_whole(output_dir / "photos.csv", _csv(photos))
-    write_whole(output_dir / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    _write_figures(metrics, photos, Path(options.output_dir))
     return Result(metrics, photos, tuned.head, tuned.network)
+
+
+def _of_photos(photos: pd.DataFrame) -> dict:
+    """What a reader of the figures must know about the photos behind them."""
+    return {
+        "left_out": _left_out(photos),
+        "copies_across_splits": copies_across_splits(photos),
+        "in_two_classes": in_two_classes(photos),
+    }
 
 
 def tested_figures(
@@ -120,7 +129,11 @@ def tested_figures(
 
 
 def _checkpoints(
-    network: Network, names: list[str], photos: pd.DataFrame, options: RetrainOptions
+    network: Network,
+    names: list[str],
+    photos: pd.DataFrame,
+    options: RetrainOptions,
+    say: Callable[[str], object],
 ) -> Checkpoints:
     """Those of this run: equal in all that decides what it learns."""
     learns = {
@@ -132,7 +145,7 @@ def _checkpoints(
     digest = hashlib.sha256(json.dumps(learns, sort_keys=True).encode()).hexdigest()
     folder = options.checkpoint_dir or Path(options.output_dir) / "checkpoints"
     return Checkpoints(
-        folder, options.checkpoint_every, options.max_to_keep, digest, options.resume
+        folder, options.checkpoint_every, options.max_to_keep, digest, options.resume, say
     )
 
 
@@ -150,11 +163,21 @@ def _write_classifier(
 ) -> tf.GraphDef:
     output = options.final_tensor_name
     graph_def = export.classifier_graph_def(network, names, head, output)
-    export.write_graph(options.graph_path, graph_def)
-    export.write_labels(options.labels_path, labels)
+    with writing(options.graph_path):
+        export.write_graph(options.graph_path, graph_def)
+    with writing(options.labels_path):
+        export.write_labels(options.labels_path, labels)
     if options.saved_model_dir:
         export.write_saved_model(options.saved_model_dir, graph_def, output)
     return graph_def
+
+
+def _write_intermediate(
+    names: list[str], options: RetrainOptions, head: Head, network: Network
+) -> None:
+    graph_def = export.classifier_graph_def(network, names, head, options.final_tensor_name)
+    folder = Path(options.intermediate_output_graphs_dir)
+    export.write_graph(folder / f"intermediate_{head.step}.pb", graph_def)
 
 
 def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:
@@ -208,8 +231,15 @@ def _provenance(network: Network, names: list[str], options: RetrainOptions) -> 
     }
 
 
-def _csv(photos: pd.DataFrame) -> bytes:
-    return photos.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogateescape")
+def _write_figures(metrics: dict, photos: pd.DataFrame, output_dir: Path) -> None:
+    csv = photos.to_csv(index=False, lineterminator="\n")
+    text = f"{json.dumps(metrics, indent=2)}\n"
+    for name, data in (
+        ("photos.csv", csv.encode("utf-8", "surrogateescape")),
+        ("metrics.json", text.encode()),
+    ):
+        with writing(output_dir / name):
+            write_whole(output_dir / name, data)
 
 
 class _Seconds:

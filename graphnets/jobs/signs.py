@@ -20,9 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_path, check_seed, check_whole
+from graphnets.files import check_writable
 
-__all__ = ["FOLDERS", "NAMES", "draw", "write"]
+__all__ = ["FOLDERS", "NAMES", "draw", "draw_signs"]
 
 Colour = tuple[int, int, int]
 RED, BLUE, YELLOW, GREEN = (190, 22, 34), (10, 76, 160), (252, 190, 10), (0, 130, 80)
@@ -367,7 +368,7 @@ def draw(class_id: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)
 
 
-def write(
+def draw_signs(
     folder: str | os.PathLike[str],
     per_class: int = 30,
     seed: int = 0,
@@ -378,13 +379,14 @@ def write(
     Returns the number of photos, 43 * ``per_class``. Photo k of class c depends on (seed, c, k)
     alone: asking again for more keeps the first ones. Files of these names are overwritten, and
     nothing is deleted. ``progress`` gets the list of photos to draw and returns an iterable of
-    the same, as ``tqdm`` does. Raises GraphnetsError, a ValueError, if ``per_class`` or ``seed``
-    is negative, and OSError if the folder cannot be written.
+    the same, as ``tqdm`` does. Raises GraphnetsError, a ValueError, unless ``per_class`` and
+    ``seed`` are whole numbers from 0, and if the folder cannot be written.
     """
-    if per_class < 0 or seed < 0:
-        raise GraphnetsError(f"per_class and seed must be 0 or more, not {per_class} and {seed}")
+    check_path("folder", folder)
+    check_whole("per_class", per_class, 0)
+    check_seed(seed)
     for name in FOLDERS:
-        Path(folder, name).mkdir(parents=True, exist_ok=True)
+        check_writable(Path(folder, name))
     jobs = [(c, k) for c in range(len(FOLDERS)) for k in range(per_class)]
     for c, k in progress(jobs):
         photo = Image.fromarray(draw(c, np.random.default_rng([seed, c, k])))

@@ -2,69 +2,103 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 from graphnets.features.bottlenecks import Bottlenecks, with_copies
 from graphnets.features.rows import Rows, Table, joined
-from graphnets.networks.stack import Cut, Network
-from graphnets.photos.images import Progress, check_classes, split
+from graphnets.jobs.options import RetrainOptions
+from graphnets.networks.network import Cut, Network, check_network
+from graphnets.photos.images import Progress, check_classes, check_progress, split
 from graphnets.training.options import class_weights, head_shape
 from graphnets.training.tune import Pictures, Stored
 
-if TYPE_CHECKING:
-    from graphnets.jobs.retrain import RetrainOptions
+SPLITS = ("training", "validation", "testing")
+FEW_PHOTOS = 20  # of a class; retrain.py warns below them
+NAMED = 5  # in a line of text
+
+
+def checked_job(
+    image_dir: str | os.PathLike[str],
+    network: Network,
+    options: RetrainOptions | None,
+    progress: Progress,
+) -> RetrainOptions:
+    """The options of a job; GraphnetsError for arguments of another kind than those wanted."""
+    options = RetrainOptions() if options is None else options
+    check_kind("options", options, RetrainOptions, "a graphnets.RetrainOptions")
+    check_network(network)
+    check_path("image_dir", image_dir)
+    check_progress(progress)
+    return options
 
 
 class Stock:
-    """What is stored of the photos of a run: plain features, values at the cut, and variants."""
+    """What is stored of the photos of a run: plain features, values at the cuts, and variants.
+
+    One pass over the photos serves all cuts. Raises GraphnetsError for augmented copies where the
+    first layer trains: they are stored behind frozen layers.
+    """
 
     def __init__(
-        self, network: Network, names: Sequence[str], cut: Cut, options: RetrainOptions
+        self, network: Network, names: Sequence[str], cuts: Sequence[Cut], options: RetrainOptions
     ) -> None:
-        self._network, self._cut, self._options = network, cut, options
+        self._network, self._names, self._options = network, list(names), options
         self._flatten = head_shape(options.training.head).flatten
-        maps = [cut.after] if cut.layers and cut.after else []
-        maps += [name for name in names if self._flatten and name not in maps]
-        self._names = list(names)
-        self.plain = Bottlenecks(network, names, options.bottleneck_dir, maps)
+        maps = [cut.after for cut in cuts if cut.layers and cut.after]
+        maps = list(dict.fromkeys([*maps, *(names if self._flatten else [])]))
+        self._plain = Bottlenecks(network, names, options.bottleneck_dir, maps)
         self._varied = Bottlenecks(
             network, names, options.bottleneck_dir, maps, options.drawn, options.training.seed
         )
         self._copies = pd.DataFrame()
+        for cut in cuts:
+            if options.copies and cut.layers and not cut.after:
+                raise GraphnetsError(
+                    f"augmented copies are stored behind frozen layers, and {cut.layers[0]}, the "
+                    "first layer, trains; leave it frozen, or the augmentation off"
+                )
 
     def add(
         self, photos: pd.DataFrame, progress: Progress, say: Callable[[str], object]
     ) -> pd.DataFrame:
-        """Store what is missing; the photos with their splits, unreadable ones left out."""
-        new = len(self.plain.missing(photos))
-        depth = ",".join([*self._names, *self.plain.maps])
-        say(f"{new} photos to run through {self._network.name} to {depth}")
-        if self._cut.layers and not self._cut.after:
-            say("the first layer trains: the whole network runs at every step, nothing is stored")
-        photos = self.plain.add(photos, progress)
+        """Store what is missing; the photos with their splits, unreadable ones left out.
+
+        What may mislead is said before the photos are run.
+        """
+        ends = ",".join(dict.fromkeys([*self._names, *self._plain.maps]))
+        new = len(self._plain.missing(photos))
+        say(f"{new} photos to run through {self._network.name} to {ends}")
+
+        def warn(line: str) -> None:
+            say(f"warning: {line}")
+
+        for line in warnings_of(photos):
+            warn(line)
+        photos = self._plain.add(photos, progress, warn)
         check_classes(photos)
         photos = split(photos, **self._options.splitting)
         if self._options.copies:
-            if self._cut.layers and not self._cut.after:
-                raise GraphnetsError(
-                    "augmented copies are stored behind frozen layers, and here the first layer "
-                    "trains; leave the first layer frozen, or the augmentation off"
-                )
             copies = with_copies(photos[photos.split == "training"], self._options.copies)
             new = len(self._varied.missing(copies))
             say(f"{new} augmented variants to run through {self._network.name}")
-            self._copies = self._varied.add(copies, progress)
+            self._copies = self._varied.add(copies, progress, warn)
         return photos
 
-    def stored(self, photos: pd.DataFrame, name: str, labels: list[str]) -> Stored:
-        """A split; that for training has the variants, too."""
+    def stored(
+        self, photos: pd.DataFrame, cut: Cut, labels: Sequence[str]
+    ) -> tuple[Stored, Stored, Stored]:
+        """The splits, as in SPLITS; that for training has the variants, too."""
+        training, validation, testing = (self._split(photos, name, cut, labels) for name in SPLITS)
+        return training, validation, testing
+
+    def _split(self, photos: pd.DataFrame, name: str, cut: Cut, labels: Sequence[str]) -> Stored:
         positions = {label: number for number, label in enumerate(labels)}
-        tables = [(self.plain, photos[photos.split == name])]
+        tables = [(self._plain, photos[photos.split == name])]
         if name == "training" and len(self._copies):
             tables.append((self._varied, self._copies[self._copies.problem == ""]))
         parts = [self._features(store, table) for store, table in tables]
@@ -74,7 +108,7 @@ class Stock:
             weights = class_weights(self._options.training.class_weights, numbers, labels)
         return Stored(
             [joined(columns) for columns in zip(*parts, strict=True)],
-            self._at_cut(tables),
+            self._at_cut(cut, tables),
             numbers,
             weights,
         )
@@ -84,9 +118,38 @@ class Stock:
             return store.each(photos)
         return [store.rows(name, photos).flat() for name in self._names]
 
-    def _at_cut(self, tables: list[tuple[Bottlenecks, pd.DataFrame]]) -> Table | Pictures | None:
-        if not self._cut.layers:
+    def _at_cut(
+        self, cut: Cut, tables: list[tuple[Bottlenecks, pd.DataFrame]]
+    ) -> Table | Pictures | None:
+        if not cut.layers:
             return None
-        if not self._cut.after:
+        if not cut.after:
             return Pictures(list(tables[0][1].path), self._network.size)
-        return joined([store.rows(self._cut.after, table) for store, table in tables])
+        return joined([store.rows(cut.after, table) for store, table in tables])
+
+
+def in_two_classes(photos: pd.DataFrame) -> list[list[str]]:
+    """The paths of each photo that lies, byte for byte the same, in two classes or more."""
+    usable = photos[photos.problem == ""]
+    torn = usable[usable.groupby("key").label.transform("nunique") > 1]
+    return [list(paths) for _, paths in torn.groupby("key", sort=False).path]
+
+
+def warnings_of(photos: pd.DataFrame) -> list[str]:
+    """A line for each thing about the photos of `graphnets.scan` that may mislead a classifier."""
+    lines = []
+    counts = photos[photos.problem == ""].label.value_counts(sort=False)
+    few = [f"{shown(label)} {count}" for label, count in counts.items() if count < FEW_PHOTOS]
+    if few:
+        lines.append(f"less than {FEW_PHOTOS} photos, which may cause issues, in {_named(few)}")
+    same = [" = ".join(map(shown, paths)) for paths in in_two_classes(photos)]
+    if same:
+        lines.append(
+            f"{len(same)} photos lie in two classes or more, one of which is wrong: {_named(same)}"
+        )
+    return lines
+
+
+def _named(things: list[str]) -> str:
+    more = f" and {len(things) - NAMED} more" if len(things) > NAMED else ""
+    return f"{', '.join(things[:NAMED])}{more}"

@@ -6,16 +6,18 @@ and that of the traffic-sign course. Each is declared here with the preprocessin
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
-from graphnets.networks.declared import FEATURES, Declared
+from graphnets.errors import GraphnetsError, check_flag
+from graphnets.networks.declared import FEATURES, Building, Declared, WeightSource
 from graphnets.networks.layers import conv, fc, lrn, max_pool, softmax
-from graphnets.networks.stack import Endpoints, Rows, Trainable
-from graphnets.weights.arrays import Weights
+from graphnets.networks.network import Endpoints, Trainable
+from graphnets.networks.stack import Rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 MEAN_BGR = (104.0, 117.0, 124.0)  # of ImageNet, as Caffe's examples round it
 
@@ -53,52 +55,67 @@ READINGS = {"course": COURSE, "caffe": CAFFE}
 
 
 def AlexNet(
-    images: tf.Tensor, feature_extract: bool = False, reading: str = "course", **options
+    images: tf.Tensor | None = None,
+    feature_extract: bool = False,
+    reading: str = "course",
+    *,
+    features: tf.Tensor | None = None,
+    **options,
 ) -> tf.Tensor:
     """Add AlexNet to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
 
-    images: any floats (n, height, width, 3), RGB, 0 to 255, 227 x 227 (217 to 248 will do; for
-    reading="caffe" 227 to 242).
-    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.zoo.names.imagenet`; or
+    images: any floats (n, height, width, 3), 227 x 227 (217 to 248 will do; for reading="caffe"
+    227 to 242). They go to conv1 as they are, as in the course's graph: give preprocess=True where
+    they are RGB, 0 to 255, and leave it where your own code has taken the mean off, or where you
+    want the course's figures.
+    features: the course's name for images; one of both is given.
+    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.imagenet_names`; or
     with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
     options: those of `alexnet_endpoints`, which also tells what is raised.
     """
+    if (images is None) == (features is None):
+        got = "neither images nor features" if images is None else "both images and features"
+        raise GraphnetsError(f"AlexNet got {got}, wanted the pictures as one of them")
+    images = features if images is None else images
+    check_flag("feature_extract", feature_extract)
     if feature_extract:
-        return alexnet_endpoints(images, reading=reading, until=FEATURES, **options)[FEATURES]
+        return alexnet_endpoints(images, until=FEATURES, reading=reading, **options)[FEATURES]
     return alexnet_endpoints(images, reading=reading, **options)["prob"]
 
 
 def alexnet_endpoints(
     images: tf.Tensor,
-    weights: str | os.PathLike[str] | Weights | None = None,
+    weights: WeightSource = None,
     trainable: Trainable = False,
     until: str = "",
-    skip: Sequence[str] = (),
-    classes: int | None = None,
-    seed: int = 0,
+    *,
     reading: str = "course",
-    preprocess: bool = True,
+    preprocess: bool = False,
+    **options: Unpack[Building],
 ) -> Endpoints:
     """Add AlexNet to the default graph and return its endpoints, "conv1" to "prob", in order.
 
-    images: any floats (n, height, width, 3), RGB, 0 to 255; n, height and width may be unknown.
-    Up to conv5 any size from 25 (reading="caffe": 35) does, fc6 wants 6 x 6 maps of pool5.
+    images: any floats (n, height, width, 3); n, height and width may be unknown. Up to conv5 any
+    size from 25 (reading="caffe": 35) does, fc6 wants 6 x 6 maps of pool5.
     weights: a file (.npz, .npy, .safetensors), a mapping {layer: (W, b)}, "random" (He-normal,
     from `seed`), or None for the file where `graphnets fetch alexnet` puts it.
     trainable: the layers whose variables go into TRAINABLE_VARIABLES: a name, several, True, or
     "conv5:" for that layer and all behind it.
-    until: the last layer to build ("": all). skip: layers drawn from `seed`, not loaded.
-    classes: the outputs of fc8, which is drawn anew where the weights have another number.
-    reading: "course" (conv1 SAME; each picture less its own mean) or "caffe" (conv1 VALID; blue,
-    green, red less 104, 117, 124); both use the same weight file, which Caffe's reading was
-    trained with. preprocess=False gives images to conv1 as they are.
+    until: the last layer to build ("": all).
+    reading: "course" (conv1 SAME) or "caffe" (conv1 VALID); both use the same weight file, which
+    Caffe's reading was trained with.
+    preprocess: False gives images to conv1 as they are; True takes them as RGB, 0 to 255, and does
+    the reading's own preprocessing: "course" takes each picture's own mean off, "caffe" turns RGB
+    into blue, green, red less 104, 117, 124.
+    options: skip, layers drawn from `seed`, not loaded; classes, the outputs of fc8, which is drawn
+    anew where the weights have another number; seed, an integer (0).
 
     Run `tf.global_variables_initializer()` to load the weights. Each call makes variables of its
     own, `AlexNet/conv1/W` ...; calls under one `tf.variable_scope(..., reuse=tf.AUTO_REUSE)`
     share them. Raises GraphnetsError for images, sizes, names and weights that do not fit.
     """
-    if reading not in READINGS:
+    if reading not in list(READINGS):
         raise GraphnetsError(f"no reading {reading!r} of AlexNet; wanted course or caffe")
     return READINGS[reading].endpoints(
-        images, weights, trainable, until, skip, classes, seed, preprocess
+        images, weights, trainable, until, preprocess=preprocess, **options
     )

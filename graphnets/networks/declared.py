@@ -7,30 +7,47 @@ from bisect import bisect_left, bisect_right
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import (
+    GraphnetsError,
+    check_flag,
+    check_kind,
+    check_names,
+    check_seed,
+    check_whole,
+)
 from graphnets.networks.layers import fc
-from graphnets.networks.stack import (
+from graphnets.networks.network import (
     Cut,
     Endpoints,
     LayerInfo,
     Network,
-    Rows,
     Trainable,
-    declared_layers,
+    check_graph,
+    check_trainable,
     float_images,
-    layers_to_train,
-    rows_until,
-    stack,
     unknown,
 )
-from graphnets.weights.arrays import RANDOM, RandomWeights, Weights, default_file, read_weights
+from graphnets.networks.stack import Rows, declared_layers, layers_to_train, rows_until, stack
+from graphnets.weights.arrays import Weights, read_weights
+from graphnets.weights.drawn import RANDOM, RandomWeights
+from graphnets.weights.places import weight_file
 
 FEATURES, LOGITS = "fc7", "fc8"
+WeightSource = str | os.PathLike[str] | Weights | None
 LARGEST = 4096  # pixels, where looking for the sizes that a network takes ends
+
+
+class Building(TypedDict, total=False):
+    """Options of building a declared network, as `alexnet_endpoints` explains them."""
+
+    skip: Sequence[str]
+    classes: int | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,7 @@ class Declared:
     def endpoints(
         self,
         images: tf.Tensor,
-        weights: str | os.PathLike[str] | Weights | None = None,
+        weights: WeightSource = None,
         trainable: Trainable = False,
         until: str = "",
         skip: Sequence[str] = (),
@@ -68,8 +85,13 @@ class Declared:
         seed: int = 0,
         preprocess: bool = True,
     ) -> Endpoints:
-        """Add the network to the default graph; see `alexnet_endpoints` for the arguments."""
+        """Add the network to the default graph; see `alexnet_endpoints` for the arguments.
+
+        Here preprocess is on unless it is turned off.
+        """
         images = float_images(self.title, images)
+        check_flag("preprocess", preprocess)
+        check_trainable(trainable)
         rows = self._with_classes(classes)
         self._check_size(rows_until(rows, until), images.shape.as_list()[1:3])
         chosen = self._weights(rows, weights, skip, seed)
@@ -85,17 +107,15 @@ class Declared:
     def _with_classes(self, classes: int | None) -> Rows:
         if classes is None:
             return self.rows
-        if classes < 1:
+        if check_whole("classes", classes) < 1:
             raise GraphnetsError(f"{self.title} got classes={classes}, wanted 1 or more")
         head = fc(classes, relu=False)
         return tuple((name, head if name == LOGITS else layer) for name, layer in self.rows)
 
-    def _weights(
-        self, rows: Rows, given: str | os.PathLike[str] | Weights | None, skip: Sequence[str],
-        seed: int,
-    ) -> Weights:  # fmt: skip
+    def _weights(self, rows: Rows, given: WeightSource, skip: Sequence[str], seed: int) -> Weights:
+        check_seed(seed)
         shapes = self.shapes(rows)
-        skip = [skip] if isinstance(skip, str) else skip
+        skip = [skip] if isinstance(skip, str) else check_names("skip", skip)
         for name in skip:
             if name not in shapes:
                 raise unknown("layer to skip", name, shapes)
@@ -103,7 +123,8 @@ class Declared:
             return RandomWeights(shapes, seed)
         weights = given
         if weights is None or isinstance(weights, str | os.PathLike):
-            weights = read_weights(weights or default_file(self.name))
+            weights = read_weights(weights or weight_file(self.name))
+        check_kind("weights", weights, Mapping, "a file, {layer: (W, b)}, 'random' or None")
         drawn = set(skip)
         if rows is not self.rows and not _fits(weights, LOGITS, shapes):
             drawn.add(LOGITS)
@@ -157,6 +178,7 @@ class DeclaredNetwork(Network):
         until = self._last(names)
         if not after:
             return self._declared.endpoints(x, self._weights, trainable, until)
+        check_graph(self._declared.title, x)
         with tf.variable_scope(None, default_name=self._declared.title):
             return stack(self._declared.rows, x, self._weights, trainable, until, after)
 
@@ -176,21 +198,28 @@ class DeclaredNetwork(Network):
 
     def parameter(self, name: str) -> np.ndarray:
         """See `Network.parameter`; a parameter is `layer/W` or `layer/b`."""
-        layer, _, role = name.rpartition("/")
+        layer, role = self._parameter(name)
         return self._weights[layer]["Wb".index(role)]
 
     def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
         """See `Network.tuned`."""
         pairs = {}
-        for layer in {name.rpartition("/")[0] for name in values}:
+        for layer in {self._parameter(name)[0] for name in values}:
             W, b = self._weights[layer]
             pairs[layer] = values.get(f"{layer}/W", W), values.get(f"{layer}/b", b)
         weights = ChainMap(pairs, self._weights)  # type: ignore[arg-type]
         tuned = DeclaredNetwork(self._declared, weights, f"{self.fingerprint}, fine-tuned")
         return tuned.computing_in(self.precision)
 
+    def _parameter(self, name: str) -> tuple[str, str]:
+        """The layer and "W" or "b"."""
+        layer, _, role = str(name).rpartition("/")
+        if layer not in self._weights or role not in ("W", "b"):
+            raise unknown("parameter", name, [f"{known}/W, {known}/b" for known in self._weights])
+        return layer, role
+
     def _last(self, names: Sequence[str]) -> str:
-        for name in names:
+        for name in check_names("names", names):
             if name not in self._names:
                 raise unknown("endpoint", name, self._names)
         return max(names, key=self._names.index, default=self._names[0])
@@ -198,6 +227,7 @@ class DeclaredNetwork(Network):
 
 def without(name: str, trainable: Trainable) -> Trainable:
     """The choice of layers but for the one of that name, which stands for the head."""
+    check_trainable(trainable)
     if isinstance(trainable, bool):
         return trainable
     if isinstance(trainable, str):
@@ -206,4 +236,4 @@ def without(name: str, trainable: Trainable) -> Trainable:
 
 
 def _fits(weights: Weights, layer: str, shapes: dict[str, tuple[tuple[int, ...], ...]]) -> bool:
-    return layer in weights and weights[layer][1].shape == shapes[layer][1]
+    return layer in weights and np.shape(weights[layer][1]) == shapes[layer][1]

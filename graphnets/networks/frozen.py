@@ -14,6 +14,7 @@ from tensorflow.python.framework import op_def_registry
 
 from graphnets.errors import GraphnetsError
 from graphnets.files import reading
+from graphnets.networks import soundness
 
 # Ops that reach outside of the graph (files, Python, other hosts), though TensorFlow's registry
 # calls them stateless: Abort ends the process, ImmutableConst maps a file, and Dataset, Proto and
@@ -27,13 +28,15 @@ HARMLESS = re.compile(
     r"^(Assert|Case|CheckNumerics(V2)?|If|Multinomial|Random(?!ShuffleQueue)\w*|"
     r"StatefulPartitionedCall|TensorArray\w*|While)$"
 )
+MAPS = ("AvgPool", "Conv2D", "DepthwiseConv2dNative", "MaxPool")  # give maps, pictures first
 
 
 def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     """Read a frozen GraphDef from a .pb file, refusing one that could do more than compute.
 
-    Raises GraphnetsError if the file is missing, is no GraphDef, or holds an op that reads or
-    writes files, runs Python or keeps state.
+    The devices that it was made for are left out: what has them here is not known.
+    Raises GraphnetsError if the file is missing, is no GraphDef, holds an op that reads or
+    writes files, runs Python or keeps state, or no graph that TensorFlow can import.
     """
     graph_def = tf.GraphDef()
     try:
@@ -44,6 +47,9 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     if not graph_def.node:
         raise GraphnetsError(f"{path} holds no graph; wanted a frozen GraphDef, a .pb file")
     refuse_dangerous_ops(graph_def, str(path))
+    soundness.check(graph_def, str(path))
+    for node in graph_def.node:
+        node.device = ""
     return graph_def
 
 
@@ -73,23 +79,33 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
 
     The old batch norm behind a convolution is folded into it (weights x scale, and a bias),
     CheckNumerics is dropped, the old Concat becomes ConcatV2, and batches can be fed: a reshape to
-    one row ([1, n]) takes many ([-1, n]), and the result of an ExpandDims in front (0) is a
+    one row ([1, n]) takes many ([-1, n]), behind a pool or a convolution one for each picture
+    (pictures of another size fail there), and the result of an ExpandDims in front (0) is a
     placeholder with that default. `graph_def` itself is left as it is.
+    Raises GraphnetsError for what is no GraphDef, and if TensorFlow cannot import it, before or
+    after.
     """
+    soundness.check(graph_def)
     graph = tf.GraphDef()
     graph.CopyFrom(graph_def)
-    _drop_checks(graph)
-    _fold_batch_norms(graph)
-    _free_batch_dimension(graph)
+    with soundness.refusing("the graph"):
+        _drop_checks(graph)
+        _fold_batch_norms(graph)
+        _free_batch_dimension(graph)
+        _renew_concats(graph)
+    graph.versions.Clear()
+    graph.versions.producer = tf.version.GRAPH_DEF_VERSION
+    soundness.check(graph, "the modernised graph")
+    return graph
+
+
+def _renew_concats(graph: tf.GraphDef) -> None:
     for node in graph.node:
         if node.op == "Concat":  # the axis comes first here, last in ConcatV2
             node.op = "ConcatV2"
             axis, *parts = data_inputs(node)
             node.input[:] = [*parts, axis]
             node.attr["Tidx"].type = tf.int32.as_datatype_enum
-    graph.versions.Clear()
-    graph.versions.producer = tf.version.GRAPH_DEF_VERSION
-    return graph
 
 
 def _drop_checks(graph: tf.GraphDef) -> None:
@@ -169,11 +185,38 @@ def _free_batch_dimension(graph: tf.GraphDef) -> None:
         if node.op == "Reshape" and nodes[node_name(node.input[1])].op == "Const":
             shape = constant(nodes, node.input[1])
             if shape.size > 1 and shape[0] == 1 and (shape[1:] > 0).all():
-                shape = np.concatenate([[-1], shape[1:]]).astype(shape.dtype)
                 # Others may be reading the old one.
-                added.append(_const_node(f"{node.name}/batch_shape", shape))
+                maps = _maps(nodes, node.input[0])
+                added += _batch_shape(f"{node.name}/batch_shape", shape[1:], maps)
                 node.input[1] = added[-1].name
     graph.node.extend(added)
+
+
+def _maps(nodes: Mapping[str, tf.NodeDef], tensor: str) -> tf.NodeDef | None:
+    """The node of a tensor that is maps for sure: its first dimension counts pictures."""
+    first = node = nodes[node_name(tensor)]
+    while node.op in ("BiasAdd", "Identity", "LRN", "Relu", "Relu6"):
+        node = nodes[node_name(node.input[0])]
+    return first if node.op in MAPS else None
+
+
+def _batch_shape(name: str, row: np.ndarray, maps: tf.NodeDef | None) -> list[tf.NodeDef]:
+    """Nodes, the last one `name`: the shape of a row for each picture of maps, or of any number."""
+    if maps is None:
+        return [_const_node(name, np.array([-1, *row], row.dtype))]
+    shape = tf.NodeDef(name=f"{name}/of_maps", op="Shape", input=[maps.name])
+    shape.attr["T"].CopyFrom(maps.attr["T"])
+    zero, one = (_const_node(f"{name}/{i}", np.array([i], np.int32)) for i in range(2))
+    ends = [shape.name, zero.name, one.name, one.name]
+    count = tf.NodeDef(name=f"{name}/count", op="StridedSlice", input=ends)
+    count.attr["shrink_axis_mask"].i = 1
+    sizes = [_const_node(f"{name}/row_{i}", size) for i, size in enumerate(row)]
+    whole = tf.NodeDef(name=name, op="Pack", input=[count.name, *(size.name for size in sizes)])
+    whole.attr["N"].i = 1 + len(sizes)
+    numbers = tf.as_dtype(row.dtype).as_datatype_enum
+    shape.attr["out_type"].type = count.attr["T"].type = whole.attr["T"].type = numbers
+    count.attr["Index"].type = tf.int32.as_datatype_enum
+    return [shape, zero, one, count, *sizes, whole]
 
 
 def _replace_nodes(graph: tf.GraphDef, nodes: list) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
-from graphnets.networks import frozen, unfreeze
+from graphnets.errors import GraphnetsError, check_flag, check_names, check_path
+from graphnets.networks import frozen, soundness, unfreeze
 from graphnets.networks.declared import without
-from graphnets.networks.stack import (
+from graphnets.networks.network import (
     Cut,
     Endpoints,
     LayerInfo,
@@ -24,7 +24,7 @@ from graphnets.networks.stack import (
     float_images,
     unknown,
 )
-from graphnets.weights.arrays import default_file
+from graphnets.weights.places import weight_file
 
 RESIZED = "ResizeBilinear"  # float32 (n, 299, 299, 3), RGB, 0 to 255
 BOTTLENECK = "pool_3/_reshape:0"
@@ -54,25 +54,31 @@ def inception_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     Raises GraphnetsError if the file is not that graph.
     """
     graph_def = frozen.modernised(frozen.read_graph_def(path))
+    _check_graph(graph_def, path)
+    return graph_def
+
+
+def _check_graph(graph_def: tf.GraphDef, source: str | os.PathLike[str]) -> None:
     names = {node.name for node in graph_def.node}
     wanted = ("DecodeJpeg/contents", RESIZED, f"{RESIZED}/size", "Mul", "pool_3/_reshape")
     missing = [name for name in wanted if name not in names]
     if missing:
         raise GraphnetsError(
-            f"{path} has no {', '.join(missing)}; wanted the Inception v3 graph of 2015-12-05, "
+            f"{source} has no {', '.join(missing)}; wanted the Inception v3 graph of 2015-12-05, "
             "classify_image_graph_def.pb (inception5h.zip holds another network)"
         )
-    return graph_def
+    _size(graph_def)
 
 
 def Inception(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
     """Add the frozen Inception v3 to the default graph.
 
     Returns float32 (n, 1008), each row sums to 1, in the order of
-    `graphnets.zoo.names.imagenet_inception_2015`; or with feature_extract=True the bottleneck
+    `graphnets.inception_names`; or with feature_extract=True the bottleneck
     `pool_3/_reshape`, (n, 2048). The arguments and what is raised are those of
     `inception_endpoints`.
     """
+    check_flag("feature_extract", feature_extract)
     endpoints = inception_endpoints(images, **options)
     return endpoints["pool_3/_reshape" if feature_extract else "softmax"]
 
@@ -85,30 +91,36 @@ def inception_endpoints(
     """Add the frozen Inception v3 to the default graph and return its layers by their names.
 
     images: any floats (n, height, width, 3), RGB, 0 to 255, resized in the graph (bilinear) unless
-    they are 299 x 299; with preprocess=False 299 x 299, (pixel - 128) / 128.
+    they are 299 x 299; with preprocess=False 299 x 299, (pixel - 128) / 128: of any other size, the
+    graph stops when it runs.
     weights: the .pb file, what `inception_graph_def` returned, or None for the file where
     `graphnets fetch inception_v3` puts it.
 
     Returns "conv" to "softmax", in order; each call adds a graph of its own, `Inception/conv` ...
     Raises GraphnetsError for images that do not fit and files that are not that graph.
     """
-    graph_def = weights
-    if not isinstance(graph_def, tf.GraphDef):
-        graph_def = inception_graph_def(weights or default_file("inception_v3"))
     images = float_images("Inception", images)
+    check_flag("preprocess", preprocess)
+    graph_def = weights
+    if isinstance(graph_def, tf.GraphDef):
+        _check_graph(graph_def, "weights")
+        if any(node.op == "BatchNormWithGlobalNormalization" for node in graph_def.node):
+            raise GraphnetsError(
+                "weights is the graph as its file has it, with ops of 2015; wanted what "
+                "graphnets.inception_graph_def(file) gives"
+            )
+    else:
+        if weights is not None:
+            check_path("weights", weights, "a .pb file, what inception_graph_def returned, or None")
+        graph_def = inception_graph_def(weights or weight_file("inception_v3"))
     size = _size(graph_def)
     if not preprocess:
-        if not images.shape[1:3].is_compatible_with(size):
-            raise GraphnetsError(
-                f"Inception got images of the shape {images.shape}, wanted {size[0]} x {size[1]} "
-                "where preprocess=False"
-            )
-        entry = "Mul:0"
+        images, entry = _of_size(images, size, " where preprocess=False"), "Mul:0"
     else:
         entry = f"{RESIZED}:0" if images.shape.as_list()[1:3] == [*size] else "ExpandDims:0"
     names = [node.name for node in graph_def.node if _kind(node.name, node.op)]
-    tensors = tf.import_graph_def(
-        graph_def, {entry: images}, [f"{name}:0" for name in names], name="Inception"
+    tensors = soundness.imported(
+        graph_def, {entry: images}, [f"{name}:0" for name in names], "Inception"
     )
     return Endpoints(zip(names, tensors, strict=True))
 
@@ -144,8 +156,9 @@ class InceptionNetwork(Network):
         As a whole and frozen, the network keeps the file's names, `mixed_7/join:0`, where the
         default graph does not have them yet.
         """
+        x = x if after else _of_size(x, self.size)
         entry = self._checked(after or RESIZED)
-        wanted = [self._checked(name) for name in names]
+        wanted = [self._checked(name) for name in check_names("names", names)]
         if after and RESIZED in unfreeze.needed(self._nodes, wanted, {entry}):
             raise GraphnetsError(
                 f"{', '.join(names)} cannot be computed from {after} alone; name endpoints all "
@@ -182,7 +195,7 @@ class InceptionNetwork(Network):
         "mixed_10" is for all layers under it, "mixed_9:" for those and all behind the first of
         them, in the order of `layers`, "mixed_?/tower*" for those that it matches.
         """
-        ends = {name: frozen.node_name(self._checked(name)) for name in names}
+        ends = {n: frozen.node_name(self._checked(n)) for n in check_names("names", names)}
         chosen = self._chosen(unfreeze.needed(self._nodes, ends.values()), trainable)
         if not chosen:
             order = list(self._nodes)
@@ -200,6 +213,9 @@ class InceptionNetwork(Network):
 
     def parameter(self, name: str) -> np.ndarray:
         """See `Network.parameter`; a parameter is a Const of the graph."""
+        if name not in self._nodes:
+            parameters = (parameter for layer in self._parameters.values() for parameter in layer)
+            raise unknown("parameter", name, list(parameters))
         return frozen.constant(self._nodes, name)
 
     def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
@@ -246,11 +262,26 @@ class InceptionNetwork(Network):
         return [name for name in built if name in chosen]
 
 
+def _of_size(images: tf.Tensor, size: tuple[int, int], where: str = "") -> tf.Tensor:
+    """The images; GraphnetsError if they are of another size, or TensorFlow's when they run."""
+    shape = [None, *size, 3]
+    if not images.shape.is_compatible_with(shape):
+        raise GraphnetsError(
+            f"Inception got images of the shape {images.shape}, wanted {size[0]} x {size[1]}{where}"
+        )
+    return images if images.shape[1:].is_fully_defined() else tf.ensure_shape(images, shape)
+
+
 def _size(graph_def: tf.GraphDef) -> tuple[int, int]:
-    """The height and width that the graph resizes pictures to."""
-    nodes = {node.name: node for node in graph_def.node}
-    height, width = tf.make_ndarray(nodes[f"{RESIZED}/size"].attr["value"].tensor)
-    return int(height), int(width)
+    """The height and width that the graph resizes pictures to. Raises GraphnetsError for none."""
+    nodes = unfreeze.by_name(graph_def)
+    sizes = frozen.constant(nodes, f"{RESIZED}/size") if f"{RESIZED}/size" in nodes else None
+    if sizes is None or sizes.shape != (2,) or sizes.dtype != np.int32 or sizes.min() < 1:
+        raise GraphnetsError(
+            f"the graph's {RESIZED}/size is {sizes}, wanted the height and width of Inception's "
+            "pictures, as in classify_image_graph_def.pb"
+        )
+    return int(sizes[0]), int(sizes[1])
 
 
 def _kind(name: str, op: str) -> str | None:
@@ -262,7 +293,9 @@ def _parameters(nodes: unfreeze.Nodes, name: str) -> list[str]:
     """The Consts of the convolution or product that a node is the end of: weights, bias."""
     found: list[str] = []
     node = nodes[name]
-    while inputs := frozen.data_inputs(node):
+    seen = set()  # a loop goes in circles
+    while node.name not in seen and (inputs := frozen.data_inputs(node)):
+        seen.add(node.name)
         if node.op in ("Conv2D", "MatMul", "BiasAdd", "Add"):
             const = unfreeze.const_behind(nodes, inputs[1])
             found[:0] = [const.name] if const is not None else []

@@ -1,8 +1,9 @@
 """The layers of hand-written networks: each builds ordinary TF1 ops on a tensor.
 
-`conv(64, 3)` returns a `Layer`, which `graphnets.networks.stack.stack` applies: declaring a network is
-writing a list of them. A layer asks `variable(role, shape)` for its parameters; where these come
-from and whether they train is decided there, so that freezing needs no plumbing here.
+`conv(64, 3)` returns a `Layer`, which `graphnets.networks.network.stack` applies: declaring a
+network is writing a list of them. A layer asks `variable(role, shape)` for its
+parameters; where these come from and whether they train is decided there, so that freezing needs
+no plumbing here.
 """
 
 from __future__ import annotations

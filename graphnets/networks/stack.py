@@ -1,146 +1,22 @@
-"""What a network is to the rest of graphnets, and how declared layers become a graph."""
+"""How declared layers become a graph."""
 
 from __future__ import annotations
 
-import copy
 import functools
-import math
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.networks.layers import Layer
-from graphnets.networks.precision import AUTO, FLOAT32, check, faster, session_config
-from graphnets.weights.arrays import ALIGNMENT, Weights, aligned_empty
+from graphnets.networks.network import Endpoints, LayerInfo, Trainable, check_trainable, unknown
+from graphnets.weights.arrays import Weights
+from graphnets.weights.drawn import RandomWeights
+from graphnets.weights.memory import aligned
 
 Rows = Sequence[tuple[str, Layer]]
-Trainable = bool | str | Sequence[str]
-
-
-class Endpoints(dict):
-    """Named tensors of a network, first to last; a missing name's error lists those there are."""
-
-    def __missing__(self, name: str) -> tf.Tensor:
-        raise unknown("endpoint", name, self)
-
-
-def unknown(what: str, name: object, names: Mapping | Sequence) -> GraphnetsError:
-    """The error for a layer or endpoint that a network does not have."""
-    return GraphnetsError(f"no {what} {name!r}; this network has {', '.join(names)}")
-
-
-class LayerInfo(NamedTuple):
-    """A layer as `graphnets inspect` lists it; `shape` is that of its output, None where free."""
-
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    parameter_shapes: tuple[tuple[int, ...], ...]
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers the layer learns."""
-        return sum(math.prod(shape) for shape in self.parameter_shapes)
-
-
-class Cut(NamedTuple):
-    """Where a network is cut so that all that trains lies behind.
-
-    after: the deepest endpoint before every layer that trains ("": they begin at the photos).
-    layers: the layers that train, first to last. behind: the endpoints asked for that depend on
-    them; the others are as frozen as `after`.
-    """
-
-    after: str
-    layers: list[str]
-    behind: list[str]
-
-
-class Network(ABC):
-    """A pretrained network, as the feature store, the exporter and the commands see it.
-
-    size is the height and width of the pictures it takes; fingerprint tells its weights from all
-    others; default_endpoint may name several endpoints, with commas between. precision: what it
-    computes in, "float32" or "bfloat16".
-    """
-
-    name: str
-    size: tuple[int, int]
-    default_endpoint: str
-    fingerprint: str
-    precision: str = FLOAT32
-
-    def session(self) -> tf.Session:
-        """A session on the default graph that computes in the network's precision."""
-        return tf.Session(config=session_config(self.precision))
-
-    def computing_in(self, precision: str) -> Network:
-        """The same network in another precision: "float32", "bfloat16", or the faster ("auto").
-
-        "auto" keeps float32 unless bfloat16 is measured to be faster here. Raises GraphnetsError
-        for another name, and for bfloat16 on a processor that does not have it.
-        """
-        check(precision)
-        found = copy.copy(self)
-        found.precision = faster(self) if precision == AUTO else precision
-        return found
-
-    @abstractmethod
-    def build(
-        self, x: tf.Tensor, names: Sequence[str], after: str = "", trainable: Sequence[str] = ()
-    ) -> Endpoints:
-        """Add the network to the default graph and return at least the named endpoints.
-
-        x: float32 (n, height, width, 3), RGB, 0 to 255, of `size`: whatever the network wants
-        instead (channel order, mean, range) happens inside. With `after`, x is the value of that
-        endpoint, and only what lies behind is built. The parameters of the layers `trainable`
-        (those of a Cut) are trainable variables, named SCOPE/parameter.
-        """
-
-    @abstractmethod
-    def layers(self) -> list[LayerInfo]:
-        """All layers, first to last."""
-
-    @abstractmethod
-    def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
-        """Where to cut for training the chosen layers and a head on the endpoints `names`.
-
-        trainable: as for `layers_to_train`; the network's own last layer (fc8, softmax) stands for
-        the head, which always trains. Raises GraphnetsError for a layer that cannot train.
-        """
-
-    @abstractmethod
-    def parameter(self, name: str) -> np.ndarray:
-        """The value of a parameter, as `build` names its variable, in the weight file."""
-
-    @abstractmethod
-    def tuned(self, values: Mapping[str, np.ndarray]) -> Network:
-        """The network with other values for some of its parameters, {parameter: array}."""
-
-
-def float_images(title: str, images: tf.Tensor) -> tf.Tensor:
-    """Images as float32 (n, height, width, 3) of the default graph; GraphnetsError if they are not.
-
-    title: the network's name, for the message.
-    """
-    if tf.executing_eagerly() or hasattr(images, "numpy"):
-        raise GraphnetsError(
-            f"{title} builds a graph, and got eager tensors or was called eagerly; call it under "
-            "`with tf.Graph().as_default():`, or after tf.disable_v2_behavior(), on a placeholder "
-            "or an array"
-        )
-    images = tf.convert_to_tensor(images)
-    if not images.dtype.is_floating or not images.shape.is_compatible_with([None, None, None, 3]):
-        raise GraphnetsError(
-            f"{title} got {images.dtype.name} images of the shape {images.shape}, wanted floats "
-            "(n, height, width, 3), RGB, 0 to 255, as tf.cast(images, tf.float32) gives"
-        )
-    return tf.cast(tf.ensure_shape(images, [None, None, None, 3]), tf.float32)
 
 
 def rows_until(rows: Rows, until: str) -> Rows:
@@ -158,6 +34,7 @@ def layers_to_train(rows: Rows, trainable: Trainable, until: str = "") -> list[s
     a colon, "conv5:", stands for that layer and all behind it.
     Raises GraphnetsError for a layer that is unknown, has nothing to train or is not built.
     """
+    check_trainable(trainable)
     names = [name for name, _ in rows]
     built = [name for name, layer in rows_until(rows, until) if layer.learns]
     if isinstance(trainable, str):
@@ -232,15 +109,23 @@ def checked(
     for name in shapes:
         if name in missing:
             continue
-        pair = weights[name]
-        for role, value, shape in zip("Wb", pair, shapes[name], strict=True):
-            value = np.asarray(value)
+        if isinstance(weights, RandomWeights) and weights.shapes[name] == shapes[name]:
+            biases[name] = np.zeros(shapes[name][1], np.float32)  # drawing takes its time
+            continue
+        try:
+            W, b = map(np.asarray, weights[name])
+        except (TypeError, ValueError, NotImplementedError) as error:  # the last, of tensors
+            if isinstance(error, GraphnetsError):  # of a file
+                raise
+            problems.append(f"{name} has no pair of arrays (W, b)")
+            continue
+        for role, value, shape in zip("Wb", (W, b), shapes[name], strict=True):
             if value.shape != shape or value.dtype != np.float32:
                 got = f"{value.dtype} {value.shape}"
                 problems.append(f"{name}/{role} is {got}, wanted float32 {shape}")
             elif not np.isfinite(value).all():
                 problems.append(f"{name}/{role} has NaN or infinite numbers")
-        biases[name] = pair[1]
+        biases[name] = b
     if problems:
         raise GraphnetsError(
             f"the weights do not suit the network: {'; '.join(problems)}; choose a layer before "
@@ -255,15 +140,6 @@ _LOADING = threading.Lock()  # so that one layer at a time is in memory twice
 def _filters(weights: Weights, layer: str) -> np.ndarray:
     with _LOADING:
         return aligned(weights[layer][0])
-
-
-def aligned(value: np.ndarray) -> np.ndarray:
-    """The array where TensorFlow takes it over without a copy (but copies it before it writes)."""
-    if value.ctypes.data % ALIGNMENT == 0 and value.flags.c_contiguous:
-        return value
-    copy = aligned_empty(value.shape)
-    copy[...] = value
-    return copy
 
 
 def _variables(

@@ -9,8 +9,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_kind, check_names, refused
+from graphnets.networks import soundness
 from graphnets.networks.frozen import constant, data_inputs, node_name
+from graphnets.networks.network import check_graph
 
 PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 # The inputs of an op that can be parameters.
@@ -51,8 +53,10 @@ def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
     folded it into weights and a bias.
 
     Returns them in the order of the nodes that take them.
-    Raises GraphnetsError if there is none.
+    Raises GraphnetsError if there is none, or if TensorFlow cannot import the graph.
     """
+    soundness.check(graph_def)
+    check_kind("pattern", pattern, str, "a name or a shell pattern, such as 'mixed_10'")
     nodes = by_name(graph_def)
     named = nodes.get(pattern.removesuffix(":0"))
     if named is not None and _holds_floats(named):
@@ -163,9 +167,16 @@ def import_unfrozen(
     trains; NAME is `name`, with a number if it is taken.
     Run `tf.global_variables_initializer()` to load the values, which are not in the graph again.
 
-    Raises GraphnetsError for names that the graph does not have, and for a parameter that is no
-    Const of floats or on which none of return_elements depends.
+    Raises GraphnetsError for names that the graph does not have, for a parameter that is no
+    Const of floats or on which none of return_elements depends, and for a graph that TensorFlow
+    cannot import, by itself or with those tensors in it.
     """
+    soundness.check(graph_def)
+    trainable_parameters = check_names("trainable_parameters", trainable_parameters)
+    return_elements = check_names("return_elements", return_elements)
+    check_kind("input_map", input_map, Mapping, "a mapping {name of a tensor: tensor}")
+    check_kind("name", name, str, "a text")
+    check_graph("import_unfrozen", *input_map.values())
     nodes = by_name(graph_def)
     given: dict[str, tf.Tensor] = {full_name(key): value for key, value in input_map.items()}
     needed(nodes, given)  # raises for what is unknown
@@ -220,7 +231,7 @@ def _imported(
     taken = {tensor: value for tensor, value in given.items() if tensor in read}
     found = dict(given)
     if inside:
-        found.update(zip(inside, tf.import_graph_def(part, taken, inside, name=name), strict=True))
+        found.update(zip(inside, soundness.imported(part, taken, inside, name), strict=True))
     return [found[tensor] for tensor in wanted]
 
 
@@ -229,6 +240,8 @@ def with_values(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.
 
     Raises GraphnetsError for what is no Const of the graph, or an array of another shape or dtype.
     """
+    check_kind("graph_def", graph_def, tf.GraphDef, soundness.WANTED)
+    check_kind("values", values, Mapping, "a mapping {name of a Const: array}")
     result = tf.GraphDef()
     result.CopyFrom(graph_def)
     nodes = by_name(result)
@@ -237,6 +250,8 @@ def with_values(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.
             what = f"is a {nodes[name].op}" if name in nodes else "is not in the graph"
             raise GraphnetsError(f"{name!r} {what}; wanted the name of a Const of the graph")
         shape, dtype = _shape(nodes[name]), tf.as_dtype(nodes[name].attr["dtype"].type)
+        if isinstance(value, tf.Tensor | tf.Variable):
+            raise refused(f"the value of {name!r}", value, "an array: what session.run gives of it")
         value = np.asarray(value)
         if value.shape != shape or value.dtype != dtype.as_numpy_dtype:
             raise GraphnetsError(

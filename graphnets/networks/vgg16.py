@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow.compat.v1 as tf
 
-from graphnets.networks.declared import FEATURES, Declared
+from graphnets.errors import check_flag
+from graphnets.networks.declared import FEATURES, Building, Declared, WeightSource
 from graphnets.networks.layers import conv, fc, max_pool, softmax
-from graphnets.networks.stack import Endpoints, Trainable
-from graphnets.weights.arrays import Weights
+from graphnets.networks.network import Endpoints, Trainable
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SIZE = (224, 224)
 MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, from the authors' Caffe model
@@ -52,10 +54,11 @@ def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Ten
     """Add VGG16 to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
 
     images: any floats (n, height, width, 3), RGB, 0 to 255, 224 x 224 (to 255 x 255).
-    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.zoo.names.imagenet`; or
+    Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.imagenet_names`; or
     with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
     options: those of `vgg16_endpoints`, which also tells what is raised.
     """
+    check_flag("feature_extract", feature_extract)
     if feature_extract:
         return vgg16_endpoints(images, until=FEATURES, **options)[FEATURES]
     return vgg16_endpoints(images, **options)["prob"]
@@ -63,13 +66,11 @@ def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Ten
 
 def vgg16_endpoints(
     images: tf.Tensor,
-    weights: str | os.PathLike[str] | Weights | None = None,
+    weights: WeightSource = None,
     trainable: Trainable = False,
     until: str = "",
-    skip: Sequence[str] = (),
-    classes: int | None = None,
-    seed: int = 0,
     preprocess: bool = True,
+    **options: Unpack[Building],
 ) -> Endpoints:
     """Add VGG16 to the default graph and return its endpoints, "conv1_1" to "prob", in order.
 
@@ -79,4 +80,4 @@ def vgg16_endpoints(
     The other arguments, the variables and what is raised are as for `alexnet_endpoints`; weights
     of the convolutions alone are enough for until="pool5".
     """
-    return DECLARED.endpoints(images, weights, trainable, until, skip, classes, seed, preprocess)
+    return DECLARED.endpoints(images, weights, trainable, until, preprocess=preprocess, **options)

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_whole
 from graphnets.photos.augmentation import Augmentation
 
 
@@ -89,8 +89,9 @@ def apply(
     transform, brightness: as in `Drawn`, or placeholders for them. A place outside of the photo
     shows the nearest pixel of its edge.
 
-    Pixels are read straight from the full-size photo, at the places where `graphnets.photos.jpeg.resize`
-    reads it: a variant is as sharp as the plain photo, and the identity gives what `resize` gives.
+    Pixels are read straight from the full-size photo, at the places where
+    `graphnets.photos.jpeg.resize` reads it: a variant is as sharp as the plain photo, and the
+    identity gives what `resize` gives.
     """
     # ImageProjectiveTransformV3 would need the whole photo as float32, and is less exact.
     with tf.name_scope("augment"):
@@ -133,13 +134,23 @@ def _neighbours(
 def contact_sheet(photos: Sequence[np.ndarray], columns: int, gap: int = 4) -> Image.Image:
     """Photos side by side on white, `columns` in a row, to see what augmented ones look like.
 
-    photos: each (height, width, 3), RGB, 0 to 255, of any type. Raises GraphnetsError if there
-    are none, or no columns.
+    photos: each (height, width, 3), RGB, 0 to 255, of any type of numbers. gap: pixels between
+    them, from 0. Raises GraphnetsError for anything else, if there are none, or no columns.
     """
+    check_whole("columns", columns)
+    check_whole("gap", gap, 0)
     if not len(photos) or columns < 1:
         raise GraphnetsError(
             f"got {len(photos)} photos for {columns} columns; wanted 1 or more of both"
         )
+    for number, photo in enumerate(photos):
+        sound = isinstance(photo, np.ndarray) and photo.ndim == 3 and photo.shape[2] == 3
+        if not sound or not np.isfinite(photo).all():
+            got = f"of the shape {photo.shape}" if isinstance(photo, np.ndarray) else "no array"
+            raise GraphnetsError(
+                f"photo {number} is {got}, or has a NaN; wanted arrays (height, width, 3) of "
+                "finite numbers"
+            )
     height, width = (max(photo.shape[axis] for photo in photos) + gap for axis in (0, 1))
     rows = math.ceil(len(photos) / columns)
     sheet = Image.new("RGB", (columns * width - gap, rows * height - gap), "white")

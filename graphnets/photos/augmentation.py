@@ -1,4 +1,4 @@
-"""How far photos may be changed for training: the options of `graphnets.photos.augment`, by themselves.
+"""How far photos may be changed for training: the options of `photos.augment`, by themselves.
 
 Neither TensorFlow nor NumPy here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from numbers import Real
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_kind, check_whole
 
 LIMITS = {
     "random_crop": (99, "percent"),
@@ -82,6 +82,18 @@ class Augmentation:
 
 
 # The ImageDataGenerator of many Keras tutorials; their shear of 0.2 was thought of in radians.
-PHOTO = Augmentation(
+PHOTO_AUGMENTATION = Augmentation(
     flip_left_right=True, rotation=30, width_shift=0.1, height_shift=0.1, shear=0.2, zoom=0.2
 )
+
+
+def check_augmentation(augmentation: object) -> None:
+    """Raise GraphnetsError unless it is an Augmentation."""
+    check_kind("augmentation", augmentation, Augmentation, "a graphnets.Augmentation")
+
+
+def check_copies(copies: int) -> None:
+    """Raise GraphnetsError unless there are variants to draw of each photo."""
+    check_whole("copies", copies)
+    if copies < 1:
+        raise GraphnetsError(f"got {copies} copies of each photo; wanted 1 or more")

@@ -6,19 +6,24 @@ Neither TensorFlow nor pandas nor NumPy here: the command line is to answer at o
 from __future__ import annotations
 
 import os
+from numbers import Real
 
-from graphnets.errors import GraphnetsError
-from graphnets.files import shown
+from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 
 FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
 NOT_PHOTOS = ("thumbs.db", "desktop.ini")  # what file managers leave behind
+NOT_CLASSES = (  # what archives, file managers and disks leave beside photos
+    "__macosx", "@eadir", "#recycle", "lost+found", "$recycle.bin", "system volume information",
+)  # fmt: skip
 
 
 def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """(class, path) of what lies in the sub-folders, sorted; hidden files are passed over.
+    """(class, path) of what lies in the sub-folders, sorted.
 
+    What is hidden, and what systems leave behind (NOT_PHOTOS, NOT_CLASSES), is passed over.
     Raises GraphnetsError if the folder or one of its classes cannot serve.
     """
+    check_path("image_dir", image_dir, "the path of a folder with a sub-folder of photos per class")
     return [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
 
 
@@ -33,6 +38,8 @@ def check_class_count(count: int) -> None:
 
 def check_percentages(testing: float, validation: float) -> None:
     """Raise GraphnetsError if the percentages of a split leave nothing to train on."""
+    check_kind("testing_percentage", testing, Real, "a number from 0 to below 100")
+    check_kind("validation_percentage", validation, Real, "a number from 0 to below 100")
     sound = testing >= 0 and validation >= 0  # false for a NaN
     if not sound or testing + validation >= 100:
         raise GraphnetsError(
@@ -57,14 +64,16 @@ def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
 
 def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
     try:
-        return [entry for entry in os.scandir(folder) if entry.name[0] != "."]
+        entries = list(os.scandir(folder))
     except OSError as error:
         raise GraphnetsError(f"{shown(folder)} cannot be read: {error.strerror}") from None
+    passed_over = (*NOT_PHOTOS, *NOT_CLASSES)
+    return [e for e in entries if e.name[0] != "." and e.name.lower() not in passed_over]
 
 
 def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
     folder = os.path.join(image_dir, label)
-    paths = sorted(e.path for e in _visible(folder) if e.name.lower() not in NOT_PHOTOS)
+    paths = sorted(e.path for e in _visible(folder))
     if not paths:
         raise GraphnetsError(
             f"the class folder {shown(folder)} has no photos, each class needs {FEWEST_PHOTOS} or "

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
+JPEG = b"\xff\xd8"  # what one begins with
+# Grey or RGB with alpha, or a chunk that says what is transparent; \C is any byte.
+TRANSPARENT_PNG = r"\CPNG\C{21}[\x04\x06]\C*|\CPNG\C*tRNS\C*"
 EXIF = b"Exif\x00\x00"  # what stands in front of the TIFF header
 HEAD = 1 << 16  # bytes of a file in which EXIF is looked for
 PREPROCESSING = "decode_jpeg, upright, bilinear"  # part of the feature store's key
@@ -21,15 +24,21 @@ def may_be_turned(data: bytes) -> bool:
 def decode(contents: tf.Tensor, turn: bool = True) -> tf.Tensor:
     """Decode one photo and turn it upright as its EXIF orientation says.
 
-    contents: scalar string, a JPEG (or a PNG, which the same op reads).
-    turn=False leaves EXIF alone: the same picture, sooner, where `may_be_turned` is False.
-    Returns uint8 (height, width, 3), RGB. CMYK and grey become RGB.
+    contents: scalar string, a JPEG or a PNG. Of anything else, GIFs included, decoding fails.
+    turn=False leaves EXIF and transparency alone: the same picture, sooner, of the bytes that
+    `images.contents` gives, where `may_be_turned` is False.
+    Returns uint8 (height, width, 3), RGB. CMYK and grey become RGB, 16 bits are cut to 8,
+    transparency is laid over white.
     """
     with tf.name_scope("photo"):  # frozen graphs own names such as DecodeJpeg
-        image = tf.image.decode_jpeg(contents, channels=3)
         if not turn:
-            return image
-        orientation = exif_orientation(contents)
+            return tf.image.decode_jpeg(contents, channels=3)
+        # Of a PNG, what stands in front of the pixels, which may spell anything.
+        front = tf.strings.substr(contents, 0, HEAD)
+        front = tf.strings.regex_replace(front, r"^(\CPNG\C*?)IDAT\C*", r"\1")
+        image = _decoded(contents, front)
+        exif = tf.strings.regex_replace(front, r"^\CPNG\C*eXIf", JPEG + EXIF)  # as a JPEG has it
+        orientation = exif_orientation(exif)
         # EXIF 2.3, tag 0x0112: 5 to 8 are 1 to 4 mirrored at the main diagonal.
         image = tf.transpose(image, tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2]))
         upside_down = _is_one_of(orientation, (3, 4, 7, 8))
@@ -38,6 +47,25 @@ def decode(contents: tf.Tensor, turn: bool = True) -> tf.Tensor:
         image = tf.raw_ops.Reverse(tensor=image, dims=tf.stack([upside_down, mirrored, False]))
         image.set_shape([None, None, 3])
         return image
+
+
+def _decoded(contents: tf.Tensor, front: tf.Tensor) -> tf.Tensor:
+    """uint8 (height, width, 3) of a JPEG or a PNG; front: its first bytes, without pixels."""
+    has_alpha = tf.strings.regex_full_match(front, TRANSPARENT_PNG)
+    # What a cond was made of before it put functions into the graph; most photos have no alpha.
+    other, png = tf.raw_ops.Switch(data=contents, pred=has_alpha)
+    is_gif = tf.equal(tf.strings.substr(other, 0, 3), "GIF")
+    # The op would decode a GIF, too, but without its transparency.
+    opaque = tf.image.decode_jpeg(tf.where(is_gif, "a GIF", other), channels=3)
+    return tf.raw_ops.Merge(inputs=[opaque, _over_white(png)]).output
+
+
+def _over_white(png: tf.Tensor) -> tf.Tensor:
+    """uint8 (height, width, 3), rounded as Pillow's `alpha_composite` does."""
+    rgba = tf.cast(tf.image.decode_png(png, channels=4), tf.int32)
+    color, alpha = rgba[..., :3], rgba[..., 3:]
+    total = color * alpha + 255 * (255 - alpha) + 128
+    return tf.cast(tf.bitwise.right_shift(total + tf.bitwise.right_shift(total, 8), 8), tf.uint8)
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
-from graphnets.files import write_whole
 
 
 class Stopped(Exception):
@@ -23,10 +23,11 @@ class Checkpoints:
     """Where a run's checkpoints lie, and how often they are written.
 
     every: steps between two (0: none, but for the one on SIGTERM). keep: how many of them stay.
-    identity: text that is equal for equal runs. folder None: there are none, and SIGTERM ends the
-    process as ever. With resume, a run begins where the newest
-    checkpoint of an equal run left it. Raises GraphnetsError if the folder's checkpoints are those
-    of another run and resume is wished.
+    identity: text that is equal for equal runs; they lie in a folder of their own, so that no run
+    takes another's for its own. folder None: there are none, and SIGTERM ends the process as ever.
+    With resume, a run begins where the newest whole checkpoint of an equal run left it; `say` is
+    told of damaged ones that are passed over. Raises GraphnetsError if there are none but those of
+    other runs and resume is wished.
     """
 
     def __init__(
@@ -36,24 +37,45 @@ class Checkpoints:
         keep: int = 5,
         identity: str = "",
         resume: bool = False,
+        say: Callable[[str], object] = lambda line: None,
     ) -> None:
-        self.folder, self.every, self.keep = Path(folder or ""), every, keep
-        self._none = folder is None
-        mine = self.folder / "run.json"
-        self._resume = resume and not self._none and mine.exists()
-        if self._resume and mine.read_text() != identity:
+        self.every, self.keep = every, keep
+        self._none, self._resume, self._say = folder is None, resume and folder is not None, say
+        runs = Path(folder or "")
+        self.folder = runs / f"run-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        self._found: dict[str, str | None] = {}
+        others = any(runs.glob("run-*")) or (runs / "run.json").exists()  # the latter, of 0.1.0
+        if self._resume and others and not self.folder.exists():
             raise GraphnetsError(
-                f"the checkpoints in {self.folder} are of a run with other options, weights or "
+                f"the checkpoints in {runs} are of a run with other options, weights or "
                 "photos; give the same, or leave --resume away to begin anew"
             )
-        self._identity = identity
-        self._saver: tf.train.Saver | None = None
 
     def latest(self, phase: str) -> str | None:
-        """The newest checkpoint of a phase of the run that is being resumed, if there is one."""
+        """The newest whole checkpoint of a phase of the run that is resumed, if there is one.
+
+        Raises GraphnetsError where there are some and none is whole.
+        """
         if not self._resume:
             return None
-        return tf.train.latest_checkpoint(str(self.folder), f"{phase}.latest")
+        if phase not in self._found:
+            self._found[phase] = self._newest_whole(phase)
+        return self._found[phase]
+
+    def _newest_whole(self, phase: str) -> str | None:
+        names = [path.stem for path in self.folder.glob(f"{phase}-*.*")]
+        numbers = {name.rpartition("-")[2] for name in names}
+        steps = sorted((int(number) for number in numbers if number.isdecimal()), reverse=True)
+        for step in steps:
+            if _is_whole(path := str(self.folder / f"{phase}-{step}")):
+                return path
+            self._say(f"warning: the checkpoint {path} is damaged and passed over")
+        if steps:
+            raise GraphnetsError(
+                f"no checkpoint of {phase} in {self.folder} is whole; leave --resume away to begin "
+                "anew"
+            )
+        return None
 
     @contextmanager
     def phase(
@@ -66,11 +88,6 @@ class Checkpoints:
             saver.restore(session, found)
         with nullcontext(threading.Event()) if self._none else _sigterm() as asked:
             yield Phase(self, name, session, saver, asked)
-
-    def write_identity(self) -> None:
-        """Say whose checkpoints they are."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "run.json", self._identity.encode())
 
 
 class Phase:
@@ -100,7 +117,7 @@ class Phase:
 
     def _save(self, step: int) -> None:
         try:
-            self._checkpoints.write_identity()
+            self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
             self._saver.save(
                 self._session,
                 str(self._checkpoints.folder / self._name),
@@ -113,6 +130,17 @@ class Phase:
                 f"no checkpoint can be written to {self._checkpoints.folder}: {error}; name "
                 "another folder with --checkpoint_dir"
             ) from None
+
+
+def _is_whole(path: str) -> bool:
+    """Whether all values of a checkpoint can be read; each has a checksum."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, IndexError, RuntimeError, OSError):
+        return False
+    return True
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.features.bottlenecks import features
 from graphnets.features.rows import Table, in_parts
+from graphnets.networks.network import features
+from graphnets.training.examples import check_finite
 from graphnets.training.options import HeadShape
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -71,10 +72,14 @@ def standardisation(features: Table, floor: float = 0) -> Standardisation:
     """The mean and 1 / standard deviation of each column; 0 for a column that is constant.
 
     floor: deviations count as at least this share of their root mean square over all columns.
+    Raises GraphnetsError for a number that is not finite.
     """
     parts, count = in_parts(features), max(len(features), 1)
     zeros = np.zeros(features.shape[1])
-    mean = sum((features[part].sum(axis=0, dtype=np.float64) for part in parts), zeros) / count
+    with np.errstate(invalid="ignore"):
+        mean = sum((features[part].sum(axis=0, dtype=np.float64) for part in parts), zeros) / count
+    if not np.isfinite(mean).all():
+        check_finite("the table of features to train on", features)
     squares = sum((np.square(features[part] - mean).sum(axis=0) for part in parts), zeros)
     deviation = np.sqrt(squares / count)
     constant = deviation <= 1e-6 * np.abs(mean).max(initial=1e-30)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_kind, check_seed, check_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,14 +55,15 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
-            if getattr(self, name) < 1:
-                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+            keep_whole(self, name, 1)
         for name in ("early_stopping", "warmup_steps"):
-            if getattr(self, name) < 0:
-                raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted 0 or more")
+            keep_whole(self, name, 0)
+        keep_batch_size(self, "validation_batch_size")
         for name in ("learning_rate", "warmup_learning_rate", "learning_rate_decay_per_layer"):
+            check_kind(name, getattr(self, name), Real, "a number above 0")
             if not 0 < getattr(self, name) < float("inf"):
                 raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted above 0")
+            object.__setattr__(self, name, float(getattr(self, name)))  # JSON has no NumPy numbers
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("warmup_optimizer", OPTIMIZERS),
@@ -70,7 +72,36 @@ class TrainingOptions:
             if getattr(self, name) not in known:
                 wanted = ", ".join(known)
                 raise GraphnetsError(f"no {name} {getattr(self, name)!r}; wanted one of {wanted}")
+        check_seed(self.seed)
+        keep_whole(self, "seed", 0)
+        check_kind("class_weights", self.class_weights, str, "'balanced' or 'CLASS=WEIGHT,...'")
+        check_kind("head", self.head, str, "'linear' or '[flatten,]fc:UNITS[,dropout=SHARE]'")
         head_shape(self.head)
+
+
+def keep_whole(options: object, name: str, least: int | None = None) -> None:
+    """Make a field of frozen options an int; GraphnetsError unless it is whole, `least` or more."""
+    # NumPy's are whole, too, but go into no JSON.
+    object.__setattr__(options, name, check_whole(name, getattr(options, name), least))
+
+
+def keep_batch_size(options: object, name: str) -> None:
+    """The same for a number of examples, of which -1 is all."""
+    keep_whole(options, name)
+    size = getattr(options, name)
+    if size < 1 and size != -1:
+        raise GraphnetsError(f"{name} is {size}, wanted 1 or more, or -1 for all")
+
+
+class Diverged(GraphnetsError):
+    """The loss is no longer finite; `step` is where that was seen."""
+
+    def __init__(self, step: int, options: TrainingOptions) -> None:
+        super().__init__(
+            f"training has left the finite numbers at step {step} with learning_rate "
+            f"{options.learning_rate}; choose a smaller one"
+        )
+        self.step = step
 
 
 class HeadShape(NamedTuple):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError
 
 
 class Summaries:
@@ -14,11 +19,17 @@ class Summaries:
     def __init__(self, parent: str | os.PathLike[str] | None) -> None:
         self.offset = 0  # steps of the phases before
         self._writers = {}
+        self._parent = parent
         if parent is not None:
-            run = _new_folder(Path(parent))
-            for split in ("train", "validation"):
-                with tf.Graph().as_default():  # it refuses to be made eagerly
-                    self._writers[split] = tf.summary.FileWriter(str(run / split))
+            with self._writing():
+                run = _new_folder(Path(parent))
+                for split in ("train", "validation"):
+                    (run / split).mkdir()
+                    name = str(run / split / f"events.out.tfevents.{int(time.time())}")
+                    # FileWriter writes in a thread, whose errors would be tracebacks.
+                    self._writers[split] = tf.io.TFRecordWriter(name)
+                    version = tf.Event(wall_time=time.time(), file_version="brain.Event:2")
+                    self._writers[split].write(version.SerializeToString())
 
     def add(self, split: str, number: int, loss: float, accuracy: float) -> None:
         """Write the figures of a split after step `number` of the present phase."""
@@ -27,14 +38,32 @@ class Summaries:
                 tf.Summary.Value(tag=tag, simple_value=value)
                 for tag, value in (("cross_entropy", loss), ("accuracy", accuracy))
             ]
-            self._writers[split].add_summary(tf.Summary(value=values), self.offset + number)
+            with self._writing():
+                event = tf.Event(
+                    wall_time=time.time(),
+                    step=self.offset + number,
+                    summary=tf.Summary(value=values),
+                )
+                self._writers[split].write(event.SerializeToString())
 
     def __enter__(self) -> Summaries:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        with self._writing():
+            for writer in self._writers.values():
+                writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+            raise GraphnetsError(
+                f"the summaries in {self._parent} cannot be written: {reason}; name another folder "
+                "with --summaries_dir"
+            ) from None
 
 
 def _new_folder(parent: Path) -> Path:

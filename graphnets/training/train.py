@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import check_kind, check_path
 from graphnets.features.rows import Held, Standardised, Table, fits_in_memory, joined
-from graphnets.photos.images import Progress, no_progress
-from graphnets.training.checkpoints import Checkpoints
+from graphnets.files import check_writable
+from graphnets.photos.images import Progress, check_progress, no_progress
+from graphnets.sessions import Session
+from graphnets.training.beside import Beside
+from graphnets.training.examples import Examples, checked_splits, positions
 from graphnets.training.heads import Head, Standardisation, TrainableHead, standardisation
-from graphnets.training.options import TrainingOptions, class_weights, head_shape
+from graphnets.training.options import Diverged, TrainingOptions, class_weights, head_shape
 from graphnets.training.summaries import Summaries
 
 OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
@@ -26,13 +30,6 @@ OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
     "rmsprop": tf.train.RMSPropOptimizer,
 }
 RUN_BYTES = 32e6  # of what is fed in a run that only evaluates
-
-
-class Examples(NamedTuple):
-    """features: float32 (n, features); labels: int (n,), positions in the list of classes."""
-
-    features: np.ndarray
-    labels: np.ndarray
 
 
 class Data(NamedTuple):
@@ -76,21 +73,6 @@ class Fitted(NamedTuple):
     seconds_per_step: float
 
 
-def sample(examples: Examples, size: int, random: np.random.Generator) -> Examples:
-    """`size` of the examples drawn without replacement, in their order; all of them for -1."""
-    chosen = _positions(len(examples.labels), size, random)
-    if len(chosen) == len(examples.labels):
-        return examples
-    return Examples(examples.features[chosen], examples.labels[chosen])
-
-
-def _positions(count: int, size: int, random: np.random.Generator) -> np.ndarray:
-    """`size` positions below count, sorted; all of them for -1."""
-    if size < 0 or size >= count:
-        return np.arange(count)
-    return np.sort(random.choice(count, size, replace=False))
-
-
 def train_head(
     training: Examples,
     validation: Examples,
@@ -101,13 +83,22 @@ def train_head(
 ) -> Head:
     """Train a softmax classifier on standardised features.
 
+    training, validation: float32 (n, features) with labels from 0 to below `classes`, int (n,);
+    there may be none for validation.
     Of the steps at which validation ran, the one of the least validation cross-entropy is kept
     (the last one where there is no validation split); the standardisation is folded into what
     is returned. Equal arguments give equal weights. With summaries_dir, loss and accuracy of
     both splits are written for TensorBoard to a new folder in it.
 
-    Raises GraphnetsError if the loss is no longer finite.
+    Raises GraphnetsError for examples that cannot be learnt from, and Diverged, a GraphnetsError,
+    if the loss is no longer finite.
     """
+    training, validation = checked_splits(training, validation, classes)
+    check_kind("options", options, TrainingOptions, "graphnets.TrainingOptions(...)")
+    check_progress(progress)
+    if summaries_dir is not None:
+        check_path("summaries_dir", summaries_dir)
+        check_writable(Path(summaries_dir))
     weights = class_weights(
         options.class_weights, training.labels, [str(i) for i in range(classes)]
     )
@@ -121,7 +112,7 @@ def train_head(
                 rows, (training, validation), (weights, None), strict=True
             )
         )
-        fitted = fit(model, data, judge, options, log, progress=progress)
+        fitted = fit(model, data, judge, options, Beside(log, progress=progress))
         return checked_head(head, fitted, options)
 
 
@@ -207,7 +198,7 @@ def _step_and_dropping() -> tuple[tf.Variable, tf.Tensor]:
 
 
 def checked_head(head: TrainableHead, fitted: Fitted, options: TrainingOptions) -> Head:
-    """The head at the best step; GraphnetsError unless it is finite."""
+    """The head at the best step; Diverged unless it is finite."""
     found = head.folded(fitted.best, fitted.step)
     largest = max(np.abs(part).max(initial=0) for part in (found.weights, found.biases))
     _check_finite(largest, fitted.step, options)
@@ -219,20 +210,20 @@ def fit(
     training: Data,
     validation: Data,
     options: TrainingOptions,
-    log: Summaries,
+    beside: Beside,
     phase: str = "training",
-    checkpoints: Checkpoints | None = None,
     judge_start: bool = False,
-    progress: Progress = no_progress,
+    stored: Callable[[Mapping[str, np.ndarray], int], object] | None = None,
 ) -> Fitted:
     """Train the model's groups; the step of the least validation cross-entropy is kept.
 
     Other variables are initialised and stay as they are. With judge_start, step 0 may be the one
     that is kept. With checkpoints, the phase goes on from its newest one, if that is wished, bit
-    for bit. Raises GraphnetsError if the loss is no longer finite, Stopped after SIGTERM.
+    for bit. stored: called with the values and the step when `beside` wants them stored.
+    Raises Diverged if the loss is no longer finite, Stopped after SIGTERM.
     """
     random = np.random.default_rng(options.seed)
-    judged = _positions(len(validation.labels), options.validation_batch_size, random)
+    judged = positions(len(validation.labels), options.validation_batch_size, random)
     training_names = {v.op.name for group in model.groups for v in group}
     frozen = {v.op.name for v in tf.global_variables()} - training_names - {model.step.op.name}
     graph = _TrainingGraph(model, options)
@@ -240,30 +231,32 @@ def fit(
     batches = _batches(len(training.labels), options.train_batch_size, random)
     steps = options.how_many_training_steps
     seconds, timed = 0.0, 0
-    with tf.Session(config=model.config) as session:
+    with Session(config=model.config) as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         initial = session.run(graph.values)
-        with (checkpoints or Checkpoints()).phase(phase, session, saved) as saving:
+        with beside.checkpoints.phase(phase, session, saved) as saving:
             taken = graph.begin(session)
             for _ in range(taken):  # a resumed run goes on with the batches that are due
                 next(batches)
             if judge_start and len(judged) and not taken:
                 graph.keep_if_better(session, graph.evaluated(session, validation, judged)[0], 0)
-            for number in progress(range(taken + 1, steps + 1), desc=phase, unit="steps"):
+            for number in beside.progress(range(taken + 1, steps + 1), desc=phase, unit="steps"):
                 due = number % options.eval_step_interval == 0 or number == steps
                 start = time.perf_counter()
                 figures = graph.train(session, training, next(batches), told=due)
                 seconds, timed = seconds + time.perf_counter() - start, timed + 1
                 if due:
-                    log.add("train", number, *figures)
+                    beside.log.add("train", number, *figures)
                     if len(judged):
                         figures = graph.evaluated(session, validation, judged)
-                        log.add("validation", number, *figures)
+                        beside.log.add("validation", number, *figures)
                     _check_finite(figures[0], number, options)
                     graph.keep_if_better(session, figures[0], number, always=not len(judged))
                     waiting = (number - graph.kept) // options.eval_step_interval
                     if options.early_stopping and waiting >= options.early_stopping:
                         break
+                if stored and beside.store_every and number % beside.store_every == 0:
+                    stored(session.run(graph.values), number)
                 saving.after(number)
         stayed = {v.op.name: v for v in tf.global_variables() if v.op.name in frozen}
         best, last, unmoved = session.run([graph.best, graph.values, stayed])
@@ -378,10 +371,7 @@ def rows_per_run(rows: Sequence[Table], count: int) -> Iterator[np.ndarray]:
 
 def _check_finite(value: float, number: int, options: TrainingOptions) -> None:
     if not np.isfinite(value):
-        raise GraphnetsError(
-            f"training has left the finite numbers at step {number} with learning_rate "
-            f"{options.learning_rate}; choose a smaller one"
-        )
+        raise Diverged(number, options)
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[np.ndarray]:

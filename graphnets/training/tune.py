@@ -6,7 +6,7 @@ the training graph holds what lies behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,11 +16,11 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.features.rows import Table
+from graphnets.networks.network import Cut, Network
 from graphnets.networks.precision import session_config
-from graphnets.networks.stack import Cut, Network
-from graphnets.photos.images import Progress, no_progress
 from graphnets.photos.reading import photo_reader
-from graphnets.training.checkpoints import Checkpoints
+from graphnets.sessions import Session
+from graphnets.training.beside import Beside
 from graphnets.training.heads import (
     Head,
     Standardisation,
@@ -29,7 +29,6 @@ from graphnets.training.heads import (
     standardisation,
 )
 from graphnets.training.options import TrainingOptions, head_shape
-from graphnets.training.summaries import Summaries
 from graphnets.training.train import (
     Data,
     Fitted,
@@ -77,7 +76,7 @@ class Pictures:
         self._paths = list(paths)
         self.shape = (len(self._paths), *size, 3)
         with tf.Graph().as_default() as graph:
-            self._read = photo_reader(tf.Session(graph=graph), size)
+            self._read = photo_reader(Session(graph=graph), size)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -95,19 +94,18 @@ def train(
     splits: tuple[Stored, Stored],
     classes: int,
     options: TrainingOptions,
-    log: Summaries,
-    checkpoints: Checkpoints | None = None,
-    progress: Progress = no_progress,
+    beside: Beside | None = None,
 ) -> Tuned:
     """Train a head on the endpoints `names`, and the layers of the cut with it.
 
     splits: for training and for validation. Where layers train, the head may begin alone
     (`warmup_steps`), and their start counts as a candidate for the best step, so that
     fine-tuning cannot end worse on the validation split. Equal arguments give equal weights.
-    Raises GraphnetsError if the loss is no longer finite, Stopped after SIGTERM.
+    Raises Diverged if the loss is no longer finite, Stopped after SIGTERM.
     """
+    beside = beside or Beside()
     initial: dict[str, np.ndarray] = {}
-    if options.warmup_steps and not (checkpoints and checkpoints.latest("training")):
+    if options.warmup_steps and not beside.checkpoints.latest("training"):
         alone = replace(
             options,
             how_many_training_steps=options.warmup_steps,
@@ -115,21 +113,25 @@ def train(
             optimizer=options.warmup_optimizer,
             learning_rate_schedule="constant",
         )
-        _, fitted = _train_head(splits, classes, alone, log, "warmup", checkpoints, progress)
+        unstored = replace(beside, store_every=0)
+        _, fitted = _train_head(network, splits, classes, alone, unstored, "warmup")
         initial = fitted.best
-    log.offset = options.warmup_steps
+    beside.log.offset = options.warmup_steps
     if not cut.layers:
         head, fitted = _train_head(
-            splits, classes, options, log, "training", checkpoints, progress, initial,
-            floored=bool(initial),
+            network, splits, classes, options, beside, "training", initial,
+            floored=bool(options.warmup_steps),  # not whether it ran in this process
         )  # fmt: skip
         return Tuned(checked_head(head, fitted, options), network, [], fitted.seconds_per_step)
     with tf.Graph().as_default():
         model, head = _tail(network, cut, names, splits[0], classes, options, initial)
         training, validation = (_data(cut, names, split) for split in splits)
         fitted = fit(
-            model, training, validation, options, log, "training", checkpoints, True, progress
-        )
+            model, training, validation, options, beside, "training", True,
+            lambda values, step: beside.store(
+                head.folded(values, step), network.tuned(parameters(values))
+            ),
+        )  # fmt: skip
     check_frozen(network, fitted)
     best = parameters(fitted.best)
     return Tuned(
@@ -141,13 +143,12 @@ def train(
 
 
 def _train_head(
+    network: Network,
     splits: tuple[Stored, Stored],
     classes: int,
     options: TrainingOptions,
-    log: Summaries,
+    beside: Beside,
     phase: str,
-    checkpoints: Checkpoints | None,
-    progress: Progress,
     initial: dict[str, np.ndarray] | None = None,
     floored: bool = True,
 ) -> tuple[TrainableHead, Fitted]:
@@ -163,8 +164,9 @@ def _train_head(
             for table, split in zip(rows, splits, strict=True)
         )
         fitted = fit(
-            model, training, validation, options, log, phase, checkpoints, bool(initial), progress
-        )
+            model, training, validation, options, beside, phase, bool(initial),
+            lambda values, step: beside.store(head.folded(values, step), network),
+        )  # fmt: skip
         return head, fitted
 
 
@@ -224,7 +226,7 @@ def _parameter(variable: str) -> str:
     return variable.partition("/")[2]
 
 
-def parameters(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def parameters(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Of {variable: value} those of the network, by the parameter's name."""
     return {_parameter(name): value for name, value in values.items() if "/" in name}
 
@@ -296,7 +298,7 @@ def features_behind(
             tensors = head_input(network.build(x, cut.behind, cut.after), cut.behind, flatten)
             session.run(tf.global_variables_initializer())
             runs = [
-                session.run(tensors, {x: split.at_cut[indices]})
+                network.run(session, tensors, x, split.at_cut[indices])
                 for indices in rows_per_run([split.at_cut], len(split.labels))
             ]
         tuned = [np.concatenate(parts) for parts in zip(*runs, strict=True)]

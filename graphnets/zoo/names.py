@@ -7,13 +7,14 @@ from pathlib import Path
 
 from graphnets.errors import GraphnetsError
 
-HERE = Path(__file__).parents[1]
-FOLDERS = (HERE / "names_data", HERE.parent / "weights")  # installed (see setup.py); a checkout
+PACKAGE = Path(__file__).parent.parent
+INSTALLED, CHECKOUT = PACKAGE / "names_data", PACKAGE.parent / "weights"  # see setup.py
+FOLDERS = (INSTALLED, CHECKOUT)
 
 INCEPTION_OUTPUTS = 1008  # ImageNet's 1000 are 1 to 1000
 
 
-def imagenet() -> list[str]:
+def imagenet_names() -> list[str]:
     """The 1000 classes of ILSVRC 2012 in the order of AlexNet's and VGG16's outputs.
 
     The order is that of the synsets' numbers, n01440764 first; a name is all the words of the
@@ -23,7 +24,7 @@ def imagenet() -> list[str]:
     return [row["names"] for row in _rows("imagenet_classes.csv")]
 
 
-def imagenet_inception_2015() -> list[str]:
+def inception_names() -> list[str]:
     """The same names in the order of the 1008 outputs of the Inception graph of 2015-12-05.
 
     Outputs 1 to 1000 have the challenge's own numbers (ILSVRC2012_ID of its development kit); 0
@@ -36,8 +37,8 @@ def imagenet_inception_2015() -> list[str]:
     return names
 
 
-def traffic_signs() -> list[str]:
-    """The 43 classes of the German traffic signs (GTSRB) by ClassId, as `graphnets.jobs.signs.NAMES`.
+def sign_names() -> list[str]:
+    """The 43 classes of the German traffic signs (GTSRB) by ClassId, as `jobs.signs.NAMES`.
 
     Raises GraphnetsError if the file is not there.
     """

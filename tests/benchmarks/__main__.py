@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from graphnets.errors import GraphnetsError
-from graphnets.weights.arrays import default_file
+from graphnets.weights.places import weight_file
 from tests.benchmarks import commands, machine, networks, single
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.turns import Failed
@@ -68,7 +68,7 @@ def flags():
 def inception_file(given, chosen):
     """(the file or None, the tables that can run)."""
     try:
-        path = Path(given) if given else default_file("inception_v3")
+        path = Path(given) if given else weight_file("inception_v3")
         if not path.exists():
             raise GraphnetsError(f"{path}: there is no such file")
         return str(path.resolve()), chosen

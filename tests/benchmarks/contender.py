@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphnets.weights.arrays import aligned_empty
+from graphnets.weights.memory import aligned_empty
 
 IMAGES, FEATURES = "images", "features"  # the input and the output of the frozen graphs
 PROBES = 4  # pictures whose features are compared

@@ -5,14 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from tests.benchmarks.contender import (
-    PREPARATIONS,
-    PROBES,
-    LeftOut,
-    Started,
-    on_batches,
-    pictures,
-)
+from tests.benchmarks.contender import PREPARATIONS, PROBES, LeftOut, Started, on_batches, pictures
 
 TRIALS = 3  # of each way that a library offers, before the faster one is kept
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.features.bottlenecks import Bottlenecks, features
+from graphnets.features.bottlenecks import Bottlenecks
+from graphnets.networks.network import features
 from graphnets.networks.precision import FLOAT32, check
 from graphnets.photos.images import scan
 from graphnets.photos.reading import BATCH, RUNS, photo_reader

@@ -11,9 +11,8 @@ import sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.networks.stack import Cut
+from graphnets.networks.network import Cut
 from graphnets.training.options import TrainingOptions
-from graphnets.training.summaries import Summaries
 from graphnets.training.tune import Stored, train
 from graphnets.zoo.architectures import open_network
 
@@ -50,9 +49,7 @@ def main(steps=10):
         for place, rows in ((Cut("", cut.layers, cut.behind), pictures), (cut, at_cut)):
             split = Stored([features], rows, labels)
             nothing = Stored([features[:0]], rows[:0], labels[:0])
-            found.append(
-                train(network, place, NAMES, (split, nothing), CLASSES, options, Summaries(None))
-            )
+            found.append(train(network, place, NAMES, (split, nothing), CLASSES, options))
         whole, stored = found
         worst = 0.0
         for name in stored.moved:

@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.export import _frozen
-from graphnets.features.bottlenecks import Bottlenecks, features
+from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.store import FeatureStore
+from graphnets.networks.network import features
 from graphnets.photos.images import scan
-from graphnets.weights.arrays import RandomWeights, write_weights
+from graphnets.weights.arrays import write_weights
+from graphnets.weights.drawn import RandomWeights
 from graphnets.zoo.architectures import DECLARED, open_network
 from tests.benchmarks.contender import FEATURES, IMAGES, Started
 from tests.benchmarks.courses import ALEXNET, alexnet_fc7

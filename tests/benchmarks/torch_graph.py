@@ -34,8 +34,10 @@ class TorchGraph:
     def _add(self, node):
         if node.op == "Const":
             self._constants[node.name] = tf.make_ndarray(node.attr["value"].tensor)
-        elif node.op not in ("Placeholder", "NoOp"):
+        elif "/batch_shape" not in node.name and node.op not in ("Placeholder", "NoOp"):
             inputs = [name.removesuffix(":0") for name in node.input if name[0] != "^"]
+            # What counts the pictures for a Reshape; `_reshape` does without.
+            inputs = [name for name in inputs if not name.endswith("/batch_shape")]
             self._steps.append((node.name, node, inputs))
 
     def _give_biases_to_products(self):
@@ -187,8 +189,7 @@ def _mean(node, constants, layout):
 
 
 def _reshape(node, constants, layout):
-    rank = len(constants[1])
-    if rank == 4:  # the course's, to the shape that is there
+    if len(constants) > 1 and len(constants[1]) == 4:  # the course's, to the shape that is there
         return lambda x: x
     # TensorFlow flattens height, width, channel
     return lambda x: x.permute(0, 2, 3, 1).reshape(x.shape[0], -1)

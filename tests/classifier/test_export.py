@@ -11,89 +11,22 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
+from tiny import (
+    SIZE,
+    a_head,
+    by_hand,
+    features_by_hand,
+    pixels,
+    resized_by_hand,
+    softmax_by_hand,
+    tiny_network,
+    write_png,
+)
 
 from graphnets.classifier import export
+from graphnets.classifier.options import InputOptions
 from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError
-from graphnets.networks.declared import Declared
-from graphnets.networks.layers import conv, max_pool
-from graphnets.training.heads import Head
-from graphnets.weights.arrays import RandomWeights
-
-SIZE = (16, 16)
-ROWS = (("conv1", conv(4, 3)), ("pool1", max_pool(2, 2)), ("conv2", conv(6, 3)))
-LABELS = ["ant", "bee", "cat"]
-
-
-TINY = Declared("tiny", "Tiny", ROWS, SIZE, lambda images: images / 127.5 - 1, "conv2")
-
-
-def tiny_weights():
-    return RandomWeights(TINY.shapes())
-
-
-def tiny_network():
-    """Two convolutions and a pooling, on pixels from -1 to 1."""
-    return TINY.network(tiny_weights(), "random 0")
-
-
-def a_head(features=6):
-    random = np.random.default_rng(3)
-    return Head(
-        random.standard_normal((features, len(LABELS)), np.float32),
-        random.standard_normal(len(LABELS), np.float32),
-        10,
-    )
-
-
-def conv_by_hand(x, W):
-    """3 x 3, stride 1, SAME, ReLU; the biases of RandomWeights are 0."""
-    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-    y = sum(
-        padded[i : i + x.shape[0], j : j + x.shape[1]] @ W[i, j] for i in range(3) for j in range(3)
-    )
-    return np.maximum(y, 0)
-
-
-def features_by_hand(pixels):
-    """{layer: averages over the picture} of the tiny network; pixels is (16, 16, 3)."""
-    weights = tiny_weights()
-    conv1 = conv_by_hand(pixels / 127.5 - 1, weights["conv1"][0])
-    pool1 = conv1.reshape(8, 2, 8, 2, 4).max((1, 3))
-    conv2 = conv_by_hand(pool1, weights["conv2"][0])
-    maps = {"conv1": conv1, "pool1": pool1, "conv2": conv2}
-    return {name: x.mean((0, 1)) for name, x in maps.items()}
-
-
-def softmax_by_hand(logits):
-    exp = np.exp(logits - logits.max())
-    return exp / exp.sum()
-
-
-def by_hand(pixels, head=None):
-    """The probabilities of a picture (16, 16, 3)."""
-    head = head or a_head()
-    return softmax_by_hand(features_by_hand(pixels)["conv2"] @ head.weights + head.biases)
-
-
-def pixels(seed, height=16, width=16):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
-
-
-def resized_by_hand(x, size):
-    """Bilinear from the upper left corner, as TensorFlow 1 did it: source = target * ratio."""
-    for axis, length in enumerate(size):
-        place = np.arange(length) * (x.shape[axis] / length)
-        low = place.astype(int)
-        high = np.minimum(low + 1, x.shape[axis] - 1)
-        weight = np.expand_dims(place - low, tuple(range(1, 3 - axis)))
-        x = np.take(x, low, axis) * (1 - weight) + np.take(x, high, axis) * weight
-    return x
-
-
-def write_png(path, array):
-    Image.fromarray(array).save(path)
-    return path
 
 
 def run(graph_def, fetch, feed):
@@ -122,6 +55,50 @@ def test_photos_are_resized_in_the_graph(graph_def, tmp_path, height, width):
     np.testing.assert_allclose(resized[0], resized_by_hand(picture, SIZE), atol=1e-3)
     result = run(graph_def, "final_result:0", {"DecodeJPGInput:0": photo})
     np.testing.assert_allclose(result[0], by_hand(resized_by_hand(picture, SIZE)), rtol=1e-4)
+
+
+def as_label_image(graph_def, path, input_layer, output_layer, input_mean=0, input_std=255):
+    """The scores that label_image.py prints, by its steps; the defaults are its own."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        tf.import_graph_def(graph_def)  # under "import/", where it looks for the layers
+        decode = tf.image.decode_png if path.suffix == ".png" else tf.image.decode_jpeg
+        picture = tf.expand_dims(
+            tf.cast(decode(tf.read_file(str(path)), channels=3), tf.float32), 0
+        )
+        resized = tf.image.resize_bilinear(picture, SIZE)
+        normalised = session.run(tf.divide(tf.subtract(resized, [input_mean]), [input_std]))
+        into, out = (
+            graph.get_operation_by_name(f"import/{layer}").outputs[0]
+            for layer in (input_layer, output_layer)
+        )
+        return np.squeeze(session.run(out, {into: normalised}))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_label_image_gives_equal_scores_with_the_readmes_flags(own, classifier, tmp_path, ending):
+    graph_def = tf.GraphDef.FromString((own / "graph.pb").read_bytes())
+    path = tmp_path / f"photo.{ending}"
+    Image.fromarray(pixels(3, 40, 23).astype(np.uint8)).save(path)
+    scores = as_label_image(graph_def, path, "ResizedJPG", "final_result", input_std=1)
+    np.testing.assert_array_equal(scores, classifier.scores(path))
+
+
+@pytest.mark.parametrize("input_layer", ["DecodeJPGInput", "ResizedJPG"])
+def test_a_transparent_png_scores_the_same_as_a_file_and_by_its_bytes(
+    graph_def, tmp_path, input_layer
+):
+    rgba = np.concatenate([pixels(1, 20, 30), pixels(2, 20, 30)[..., :1]], -1)
+    photo = write_png(tmp_path / "photo.png", rgba)
+    export.write_graph(tmp_path / "graph.pb", graph_def)
+    export.write_labels(tmp_path / "labels.txt", ["ant", "bee", "cat"])
+    options = InputOptions(input_layer=input_layer, input_mean=0, input_std=1)
+    classifier = Classifier(tmp_path / "graph.pb", tmp_path / "labels.txt", options)
+    by_bytes = run(graph_def, "final_result:0", {"DecodeJPGInput:0": photo.read_bytes()})
+    np.testing.assert_array_equal(classifier.scores(photo), by_bytes[0])
+    alpha = rgba[..., 3:] / 255
+    over_white = rgba[..., :3] * alpha + 255 * (1 - alpha)
+    expected = by_hand(resized_by_hand(over_white, SIZE))
+    np.testing.assert_allclose(by_bytes[0], expected, rtol=1e-2)
 
 
 @pytest.mark.parametrize("count", [1, 5])

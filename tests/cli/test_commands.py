@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import graphnets
-from graphnets.cli.commands import FETCHED, main
+from graphnets.cli.commands import main
 from graphnets.cli.flags import ARCHITECTURES
+from graphnets.cli.weights import FETCHED
 from graphnets.networks.vgg16 import DECLARED
 from graphnets.training import options, train
-from graphnets.weights import arrays as weight_files
-from graphnets.weights.arrays import RandomWeights, write_npz
+from graphnets.weights import places
+from graphnets.weights.arrays import write_npz
+from graphnets.weights.drawn import RandomWeights
 from graphnets.zoo import architectures
 from graphnets.zoo.fetch import SOURCES
 
@@ -27,7 +28,7 @@ def run(*arguments: object, expect: int = 0):
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """A file with VGG16's first convolutions: enough for conv1_2, and quick."""
+    """A file with VGG16's first convolutions: enough for conv1_1, and quick."""
     shapes = {layer.name: layer.parameter_shapes for layer in DECLARED.layers()[:2]}
     path = tmp_path_factory.mktemp("weights") / "first.npz"
     write_npz(path, RandomWeights(shapes))
@@ -36,7 +37,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def network_flags(weights, tmp_path):
-    return ["--architecture", "vgg16", "--weights", weights, "--endpoint", "conv1_2",
+    return ["--architecture", "vgg16", "--weights", weights, "--endpoint", "conv1_1",
             "--bottleneck_dir", tmp_path / "bottleneck"]  # fmt: skip
 
 
@@ -49,6 +50,28 @@ def retrain(photo_folder, network_flags, tmp_path):
         )  # fmt: skip
 
     return retrain
+
+
+@pytest.mark.parametrize(
+    "flag, message",
+    [
+        ("--tfhub_module", "modules are not loaded: name a network with --architecture, or a "),
+        ("--checkpoint_path", "say --checkpoint_dir DIR, and --checkpoint_every STEPS"),
+    ],
+)
+def test_flags_of_retrain_py_that_are_not_taken_say_what_to_use(retrain, flag, message):
+    output = retrain(flag, "https://tfhub.dev/x", expect=2).output
+    assert f"Error: {flag} is retrain.py's and not taken; {message}" in output
+
+
+@pytest.mark.parametrize("verbosity", ["info", "WARN", "ERROR", "FATAL"])
+def test_logging_verbosity_says_less_and_the_report_all_the_same(retrain, photo_folder, verbosity):
+    for path in sorted((photo_folder / "grass").iterdir())[:5]:
+        path.unlink()
+    output = retrain("--logging_verbosity", verbosity, "--how_many_training_steps", 5).output
+    assert ("55 files in 3 classes" in output) == (verbosity == "info")
+    assert ("warning: less than 20 photos" in output) == (verbosity in ("info", "WARN"))
+    assert "test accuracy" in output
 
 
 def test_retrain_then_predict(retrain, photo_folder, tmp_path):
@@ -111,7 +134,7 @@ def test_extract_writes_features_paths_and_labels(photo_folder, network_flags, t
     output = run(
         "extract", "--image_dir", photo_folder, *network_flags, "--output", tmp_path / "f.npz"
     ).output
-    assert "60 photos, 64 features of conv1_2" in output
+    assert "60 photos, 64 features of conv1_1" in output
     with np.load(tmp_path / "f.npz") as arrays:
         assert sorted(arrays.files) == ["features", "labels", "paths"]
         assert arrays["features"].shape == (60, 64) and arrays["features"].dtype == np.float32
@@ -189,6 +212,7 @@ def workplace(tmp_path_factory):
          "got rotation 999.0; wanted a number from 0 (off) to 180 degrees"),
         ([*RETRAIN, "--rotation", "9", "--augmented_copies", "0"],
          "augmented_copies is 0, and an augmentation is on; wanted 1 or more"),
+        ([*RETRAIN, "--seed", "-1"], "seed is -1, wanted a whole number from 0 to 2^63 - 1"),
         ([*RETRAIN, "--checkpoint_every", "-1"], "checkpoint_every is -1, wanted 0 or more"),
         ([*RETRAIN, "--architecture", "vgg16", "--graph", "x.pb"],
          "--graph is for inception_v3; vgg16 takes --weights"),
@@ -280,23 +304,9 @@ def test_the_module_runs_as_a_program_with_nothing_on_stderr(photo_folder, netwo
     assert "60 photos" in result.stdout
 
 
-def test_all_public_names_are_there_and_nothing_else_is():
-    assert graphnets.__all__ == [
-        "AlexNet", "Bottlenecks", "Classifier", "GraphnetsError", "Inception", "RetrainOptions",
-        "TrainingOptions", "VGG16", "alexnet_endpoints", "import_unfrozen", "inception_endpoints",
-        "inception_graph_def", "modernised", "open_network", "parameter_names", "read_graph_def",
-        "retrain", "scan", "session_config", "split", "train_head", "vgg16_endpoints",
-        "with_values",
-    ]  # fmt: skip
-    for name in graphnets.__all__:
-        assert callable(getattr(graphnets, name))
-    with pytest.raises(AttributeError, match="no attribute 'alexnet2'"):
-        graphnets.alexnet2  # noqa: B018
-
-
 def test_the_names_that_the_commands_know_are_the_librarys():
     assert tuple(ARCHITECTURES) == architectures.ARCHITECTURES
-    assert set(ARCHITECTURES) == set(weight_files.FILES)
+    assert set(ARCHITECTURES) == set(places.FILES)
     assert FETCHED == list(SOURCES)
     assert options.OPTIMIZERS == tuple(train.OPTIMIZERS)
 

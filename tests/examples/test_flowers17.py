@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import write_photos
 from PIL import Image
+from world import write_photos
 
 from graphnets.features import bottlenecks as features
 from graphnets.photos import images

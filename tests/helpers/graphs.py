@@ -56,11 +56,63 @@ def inception_like(seed: int = 0, classes: int = 11) -> tf.GraphDef:
     return net.graph_def
 
 
+def retrained_like(classes: int = 5) -> tf.GraphDef:
+    """What retrain.py wrote: that network to its bottleneck, and a head, `final_result`."""
+    net = Builder(1)
+    layers = [node for node in inception_like().node if not node.name.startswith("softmax")]
+    net.graph_def.node.extend(layers)
+    net.add(
+        "input/BottleneckInputPlaceholder",
+        "PlaceholderWithDefault",
+        ["pool_3/_reshape"],
+        dtype=tf.float32,
+        shape=tf.TensorShape([None, 32]),
+    )
+    head = "final_training_ops"
+    net.const(f"{head}/weights/final_weights", net.normal((32, classes), 0.5))
+    net.const(f"{head}/biases/final_biases", net.normal((classes,), 0.1))
+    product = f"{head}/Wx_plus_b/MatMul"
+    weights, biases = f"{head}/weights/final_weights", f"{head}/biases/final_biases"
+    net.add(product, "MatMul", ["input/BottleneckInputPlaceholder", weights], T=tf.float32)
+    net.add(f"{head}/Wx_plus_b/add", "Add", [product, biases], T=tf.float32)
+    net.add("final_result", "Softmax", [f"{head}/Wx_plus_b/add"], T=tf.float32)
+    return net.graph_def
+
+
 def write(path, graph_def: tf.GraphDef) -> Path:
     """Write the GraphDef as a .pb file."""
     path = Path(path)
     path.write_bytes(graph_def.SerializeToString(deterministic=True))
     return path
+
+
+def run(graph_def, feed, names):
+    """What a GraphDef's tensors are, in a graph of their own."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")
+        return session.run(names, feed)
+
+
+def images(count=3):
+    """Pictures of that graph's size."""
+    shape = (count, SIZE, SIZE, 3)
+    return np.random.default_rng(2).uniform(0, 255, shape).astype(np.float32)
+
+
+def built(network, batch, names):
+    with tf.Graph().as_default(), tf.Session() as session:
+        placeholder = tf.placeholder(tf.float32, [None, *network.size, 3])
+        endpoints = network.build(placeholder, names)
+        assert list(endpoints) == names
+        return session.run([endpoints[name] for name in names], {placeholder: batch})
+
+
+def untouched(batch, name):
+    """What the graph in the file gives, one image at a time."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(inception_like(), name="")
+        rows = [session.run(name, {"ResizeBilinear:0": image[np.newaxis]}) for image in batch]
+    return np.concatenate(rows)
 
 
 class Builder:
@@ -81,6 +133,8 @@ class Builder:
             attr = node.attr[key]
             if isinstance(value, tf.DType):
                 attr.type = value.as_datatype_enum
+            elif isinstance(value, tf.TensorShape):
+                attr.shape.CopyFrom(value.as_proto())
             elif isinstance(value, bool):
                 attr.b = value
             elif isinstance(value, int):

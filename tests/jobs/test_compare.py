@@ -1,13 +1,14 @@
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pytest
 import tensorflow.compat.v1 as tf
-from conftest import small_network, write_photos
+from world import small_network, write_photos
 
 from graphnets.errors import GraphnetsError
 from graphnets.jobs import compare as comparing
@@ -19,9 +20,10 @@ from graphnets.networks.layers import conv, fc, max_pool
 from graphnets.photos import images
 from graphnets.training import tune
 from graphnets.training.options import TrainingOptions
-from graphnets.weights.arrays import RandomWeights
+from graphnets.weights.drawn import RandomWeights
 
 TRAINING = TrainingOptions(how_many_training_steps=20, learning_rate=0.05, eval_step_interval=5)
+WILD = replace(TRAINING, learning_rate=1e20, warmup_steps=10)  # only the head alone stands it
 DEPTHS = ["fc8", "fc7", "fc6", "conv5"]
 
 
@@ -66,13 +68,13 @@ def compared(tmp_path_factory) -> Compared:
 def decoded(monkeypatch) -> Counter:
     """How often each photo's file was read for decoding."""
     counts: Counter = Counter()
-    contents = images.contents
+    opened = images.opened
 
     def counted(path):
         counts[os.path.basename(os.path.dirname(path)), os.path.basename(path)] += 1
-        return contents(path)
+        return opened(path)
 
-    monkeypatch.setattr(images, "contents", counted)
+    monkeypatch.setattr(images, "opened", counted)
     return counts
 
 
@@ -149,7 +151,7 @@ def test_files_have_the_table_the_curves_and_a_plot(compared):
     rows = pd.read_csv(out / "compare.csv")
     assert list(rows) == [
         "name", "trainable_parameters", "test_accuracy", "shared_features_seconds",
-        "training_seconds", "steps_per_second", "best_step",
+        "training_seconds", "steps_per_second", "best_step", "diverged_at",
     ]  # fmt: skip
     assert list(rows.test_accuracy) == [depth.test_accuracy for depth in compared.depths]
     content = json.loads((out / "compare.json").read_text())
@@ -213,6 +215,43 @@ def test_only_a_depth_from_the_first_layer_on_reads_photos_again(photo_folder, t
     assert sum(decoded.values()) == 60 + 10 + 2 * counts["validation"] + counts["testing"]
 
 
+def test_a_depth_that_diverges_says_at_which_step_and_the_others_are_there(photo_folder, tmp_path):
+    """Steps count from the warm-up's first."""
+    settings, said = options(tmp_path, training=WILD), []
+    fc6, head_alone = compare(
+        photo_folder, alexnet_like(), ["fc6", "fc8"], settings, say=said.append
+    )
+    assert fc6.diverged_at == 15 and "fc6 diverged at step 15; the others go on" in said
+    assert (fc6.test_accuracy, fc6.best_step, fc6.steps_per_second) == (None, None, None)
+    assert fc6.validation.steps == [5, 10]  # what was finite
+    assert fc6.trainable_parameters == (80 * 8 + 8) + (8 * 7 + 7) + (7 * 3 + 3)
+    (alone,) = compare(photo_folder, alexnet_like(), ["fc8"], settings)
+    assert head_alone.diverged_at is None and head_alone.best_step >= 0
+    assert head_alone.validation == alone.validation
+    lines = table([fc6, head_alone]).splitlines()
+    assert lines[1].endswith("-  diverged at step 15") and "diverged" not in lines[2]
+
+
+def test_the_files_tell_of_a_depth_that_diverged(photo_folder, tmp_path):
+    settings = options(tmp_path, training=WILD)
+    _, head_alone = compare(photo_folder, alexnet_like(), ["fc6", "fc8"], settings)
+    rows = pd.read_csv(tmp_path / "out" / "compare.csv", dtype=str, keep_default_na=False)
+    assert list(rows.diverged_at) == ["15", ""]
+    assert list(rows.best_step) == ["", str(head_alone.best_step)]
+    content = json.loads(
+        (tmp_path / "out" / "compare.json").read_text(), parse_constant=pytest.fail
+    )
+    assert [row["diverged_at"] for row in content["depths"]] == [15, None]
+
+
+def test_all_depths_that_diverge_leave_an_empty_plot(photo_folder, tmp_path, recwarn):
+    settings = options(tmp_path, training=replace(TRAINING, learning_rate=1e38))
+    depths = compare(photo_folder, alexnet_like(), ["fc7", "fc8"], settings)
+    assert all(depth.diverged_at for depth in depths)
+    assert (tmp_path / "out" / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert not [one for one in recwarn if "legend" in str(one.message)]
+
+
 def test_a_depth_that_fails_is_named_and_those_before_it_are_written(
     photo_folder, tmp_path, monkeypatch
 ):
@@ -235,7 +274,11 @@ def test_a_depth_that_fails_is_named_and_those_before_it_are_written(
         (["fc7", "fc7:"], {}, "got the depths fc7, fc7; wanted different layers"),
         (["fc7", ""], {}, "wanted different layers, such as fc8, fc7"),
         (["fc9"], {}, "no layer 'fc9'; this network has conv4, conv5, pool5, fc6, fc7, fc8"),
-        (["conv4"], {"augmented_copies": 1}, "the depth 'conv4' and augmented copies"),
+        (
+            ["conv4"],
+            {"augmented_copies": 1},
+            "and conv4, the first layer, trains; leave it",
+        ),
         (["fc7"], {"endpoint": "pool5"}, "the layer 'fc7:' cannot train: it is not built, pool5"),
         (["fc7"], {"output_dir": "FILE"}, "cannot be written to: Not a directory"),
     ],

@@ -1,11 +1,12 @@
 import json
 
 from graphnets.jobs import signs
-from graphnets.jobs.demo import ENDPOINT, demo
+from graphnets.jobs.demo import demo
+from graphnets.jobs.options import DEMO_ENDPOINT
 
 
 def test_the_demo_draws_trains_and_writes(network, tmp_path, monkeypatch):
-    monkeypatch.setattr("graphnets.jobs.demo.ENDPOINT", "conv1,conv2")
+    monkeypatch.setattr("graphnets.jobs.options.DEMO_ENDPOINT", "conv1,conv2")
     said = []
     result = demo(tmp_path / "demo", per_class=5, network=network, say=said.append)
     assert said[0] == f"215 photos of 43 signs drawn in {tmp_path}/demo/photos"
@@ -29,4 +30,4 @@ def test_the_endpoint_needs_no_more_than_what_the_package_index_has():
     from graphnets.networks.vgg16 import LAYERS
 
     names = [name for name, _ in LAYERS]
-    assert names.index(ENDPOINT) <= names.index("conv5_3")
+    assert names.index(DEMO_ENDPOINT) <= names.index("conv5_3")

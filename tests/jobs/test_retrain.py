@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import COLOURS, write_photos
+from world import COLOURS, write_photos
 
 from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError
 from graphnets.jobs.retrain import RetrainOptions, retrain
+from graphnets.photos import images
 from graphnets.training.train import TrainingOptions
+
+HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 def options(folder: Path, **changes) -> RetrainOptions:
@@ -124,6 +127,33 @@ def test_copies_of_a_photo_in_other_splits_are_counted(photo_folder, network, tm
     assert result.metrics["copies_across_splits"] == 6
 
 
+def test_one_photo_in_two_classes_is_named_before_the_photos_are_run(
+    photo_folder, network, tmp_path
+):
+    for number in (3, 7):
+        photo = (photo_folder / "grass" / f"{number:03d}.jpg").read_bytes()
+        (photo_folder / "red_roof" / f"x{number}.jpg").write_bytes(photo)
+    said = []
+    metrics = retrain(photo_folder, network, options(tmp_path), say=said.append).metrics
+    pairs = [
+        [str(photo_folder / "grass" / f"{n:03d}.jpg"), str(photo_folder / "red_roof" / f"x{n}.jpg")]
+        for n in (3, 7)
+    ]
+    assert metrics["in_two_classes"] == pairs
+    named = ", ".join(" = ".join(pair) for pair in pairs)
+    assert said[2] == (
+        f"warning: 2 photos lie in two classes or more, one of which is wrong: {named}"
+    )
+
+
+def test_small_classes_get_retrain_pys_warning(tmp_path, network):
+    folder = write_photos(tmp_path / "photos", per_class=19)
+    said = []
+    retrain(folder, network, options(tmp_path), say=said.append)
+    counts = "blue sky 19, grass 19, red_roof 19"
+    assert said[2] == f"warning: less than 20 photos, which may cause issues, in {counts}"
+
+
 def test_percentages_of_zero_are_honoured(photo_folder, network, tmp_path):
     settings = options(tmp_path, testing_percentage=0, validation_percentage=0)
     metrics = retrain(photo_folder, network, settings).metrics
@@ -161,20 +191,21 @@ def test_outputs_that_cannot_be_written_are_told_before_a_photo_is_run(
 RUN = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
-from conftest import small_network
+from world import small_network
 from graphnets.features import store
-from graphnets.jobs import retrain as pipeline
+from graphnets.jobs.retrain import RetrainOptions, retrain
+from graphnets.photos import images
 from graphnets.photos import images
 from graphnets.training.train import TrainingOptions
 
-pipeline_append = store.FeatureStore.append
+append = store.FeatureStore.append
 def slowly(self, keys, rows):  # so that kills find the run at work
-    pipeline_append(self, keys, rows)
+    append(self, keys, rows)
     print("rows", flush=True)
     time.sleep(0.05)
 store.FeatureStore.append = slowly
 folder = sys.argv[2]
-pipeline.retrain(folder + "/photos", small_network(), pipeline.RetrainOptions(
+retrain(folder + "/photos", small_network(), RetrainOptions(
     endpoint="conv1,conv2", output_dir=folder + "/killed", bottleneck_dir=folder + "/rows",
     summaries_dir=None, testing_percentage=25,
     training=TrainingOptions(how_many_training_steps=300, learning_rate=0.1)))
@@ -185,7 +216,7 @@ def test_runs_killed_at_random_moments_lead_to_the_same_figures(network, tmp_pat
     write_photos(tmp_path / "photos", per_class=120)
     expected = retrain(tmp_path / "photos", network, options(tmp_path)).metrics
     moments = random.Random(0)
-    command = [sys.executable, "-c", RUN, os.path.dirname(os.path.dirname(__file__)), str(tmp_path)]
+    command = [sys.executable, "-c", RUN, str(HELPERS), str(tmp_path)]
     stored = []
     for _ in range(3):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
@@ -199,3 +230,44 @@ def test_runs_killed_at_random_moments_lead_to_the_same_figures(network, tmp_pat
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     found = json.loads((tmp_path / "killed" / "metrics.json").read_text())
     assert figures(found) == figures(expected)
+
+
+def test_a_photo_that_changes_after_it_was_listed_has_its_own_key(
+    photo_folder, network, tmp_path, monkeypatch
+):
+    scan = images.scan
+
+    def scanned(folder, progress):
+        photos = scan(folder, progress)
+        with open(photos.path[0], "ab") as file:
+            file.write(b"\0")
+        os.unlink(photos.path[1])
+        return photos
+
+    monkeypatch.setattr("graphnets.jobs.retrain.scan", scanned)
+    result = retrain(photo_folder, network, options(tmp_path))
+    table = pd.read_csv(tmp_path / "out" / "photos.csv", keep_default_na=False)
+    assert table.key[0] == images.key_of(Path(table.path[0]).read_bytes())
+    assert table.problem[0] == ""
+    assert [left["reason"] for left in result.metrics["left_out"]] == [
+        "cannot be read (No such file or directory)"
+    ]
+
+
+@pytest.mark.parametrize("trainable", ["", "conv2"])
+def test_intermediate_graphs_are_the_classifiers_of_their_steps(
+    photo_folder, network, tmp_path, trainable
+):
+    folder = tmp_path / "intermediate"
+    steps = TrainingOptions(how_many_training_steps=60, learning_rate=0.05)
+    settings = options(
+        tmp_path, endpoint="conv2", trainable=trainable, training=steps,
+        intermediate_output_graphs_dir=folder, intermediate_store_frequency=20,
+    )  # fmt: skip
+    assert retrain(photo_folder, network, settings).metrics["best_step"] == 60
+    names = [f"intermediate_{step}.pb" for step in (20, 40, 60)]
+    assert sorted(os.listdir(folder)) == names
+    assert (folder / names[2]).read_bytes() == settings.graph_path.read_bytes()
+    photo = str(photo_folder / "grass" / "000.jpg")
+    scores = [Classifier(folder / name, settings.labels_path).scores(photo) for name in names]
+    assert len({row.tobytes() for row in scores}) == 3

@@ -6,13 +6,14 @@ import graphs
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from graphs import built, images, untouched
 from PIL import Image
 
 import graphnets
 from graphnets.errors import GraphnetsError
 from graphnets.networks import frozen, inception
 from graphnets.networks.inception import Inception, inception_endpoints
-from graphnets.networks.stack import Cut, LayerInfo
+from graphnets.networks.network import LayerInfo
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +34,12 @@ def photo():
     return buffer.getvalue()
 
 
-def images(count=3):
-    shape = (count, graphs.SIZE, graphs.SIZE, 3)
-    return np.random.default_rng(2).uniform(0, 255, shape).astype(np.float32)
-
-
-def built(network, batch, names):
-    with tf.Graph().as_default(), tf.Session() as session:
-        placeholder = tf.placeholder(tf.float32, [None, *network.size, 3])
-        endpoints = network.build(placeholder, names)
-        assert list(endpoints) == names
-        return session.run([endpoints[name] for name in names], {placeholder: batch})
-
-
-def untouched(batch, name):
-    """What the graph in the file gives, one image at a time."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.import_graph_def(graphs.inception_like(), name="")
-        rows = [session.run(name, {"ResizeBilinear:0": image[np.newaxis]}) for image in batch]
-    return np.concatenate(rows)
+LAYERS = [
+    "conv", "conv_1", "conv_2", "pool", "mixed/conv", "mixed/tower/conv", "mixed/tower/conv_1",
+    "mixed/tower_1/pool", "mixed/tower_1/conv", "mixed/join", "mixed_1/tower/conv",
+    "mixed_1/tower/conv_1", "mixed_1/tower/conv_2", "mixed_1/pool", "mixed_1/join", "pool_3",
+    "pool_3/_reshape", "softmax/logits", "softmax",
+]  # fmt: skip
 
 
 def test_the_tutorials_way_works(path):
@@ -157,33 +145,27 @@ def test_an_unknown_endpoint_lists_the_layers(network, name):
 
 
 def test_layers_are_listed_first_to_last_each_with_its_own_parameters(network):
-    def conv(name, height, channels, *weights):
-        return LayerInfo(name, "conv", (None, height, height, channels), (weights, (channels,)))
-
-    def parameterless(name, kind, *shape):
-        return LayerInfo(name, kind, (None, *shape), ())
-
-    assert network.layers() == [
-        conv("conv", 23, 8, 3, 3, 3, 8),
-        conv("conv_1", 21, 8, 3, 3, 8, 8),
-        conv("conv_2", 21, 12, 3, 3, 8, 12),
-        parameterless("pool", "max_pool", 10, 10, 12),
-        conv("mixed/conv", 10, 8, 1, 1, 12, 8),
-        conv("mixed/tower/conv", 10, 4, 1, 1, 12, 4),
-        conv("mixed/tower/conv_1", 10, 6, 5, 5, 4, 6),
-        parameterless("mixed/tower_1/pool", "avg_pool", 10, 10, 12),
-        conv("mixed/tower_1/conv", 10, 10, 1, 1, 12, 10),
-        parameterless("mixed/join", "concat", 10, 10, 24),
-        conv("mixed_1/tower/conv", 10, 6, 1, 1, 24, 6),
-        conv("mixed_1/tower/conv_1", 10, 6, 1, 7, 6, 6),
-        conv("mixed_1/tower/conv_2", 4, 8, 3, 3, 6, 8),
-        parameterless("mixed_1/pool", "max_pool", 4, 4, 24),
-        parameterless("mixed_1/join", "concat", 4, 4, 32),
-        parameterless("pool_3", "avg_pool", 1, 1, 32),
-        parameterless("pool_3/_reshape", "reshape", 32),
-        LayerInfo("softmax/logits", "fc", (None, 11), ((32, 11), (11,))),
-        parameterless("softmax", "softmax", 11),
-    ]
+    convs = {  # the height of its maps, the shape of its weights
+        "conv": (23, 3, 3, 3, 8), "conv_1": (21, 3, 3, 8, 8), "conv_2": (21, 3, 3, 8, 12),
+        "mixed/conv": (10, 1, 1, 12, 8), "mixed/tower/conv": (10, 1, 1, 12, 4),
+        "mixed/tower/conv_1": (10, 5, 5, 4, 6), "mixed/tower_1/conv": (10, 1, 1, 12, 10),
+        "mixed_1/tower/conv": (10, 1, 1, 24, 6), "mixed_1/tower/conv_1": (10, 1, 7, 6, 6),
+        "mixed_1/tower/conv_2": (4, 3, 3, 6, 8),
+    }  # fmt: skip
+    parameterless = {
+        "pool": ("max_pool", 10, 10, 12), "mixed/tower_1/pool": ("avg_pool", 10, 10, 12),
+        "mixed/join": ("concat", 10, 10, 24), "mixed_1/pool": ("max_pool", 4, 4, 24),
+        "mixed_1/join": ("concat", 4, 4, 32), "pool_3": ("avg_pool", 1, 1, 32),
+        "pool_3/_reshape": ("reshape", 32), "softmax": ("softmax", 11),
+    }  # fmt: skip
+    wanted = {"softmax/logits": LayerInfo("softmax/logits", "fc", (None, 11), ((32, 11), (11,)))}
+    for name, (height, *weights) in convs.items():
+        channels = weights[-1]
+        shapes = (tuple(weights), (channels,))
+        wanted[name] = LayerInfo(name, "conv", (None, height, height, channels), shapes)
+    for name, (kind, *shape) in parameterless.items():
+        wanted[name] = LayerInfo(name, kind, (None, *shape), ())
+    assert network.layers() == [wanted[name] for name in LAYERS]
 
 
 def test_parameters_are_the_weights_and_one_bias_a_channel(network):
@@ -203,14 +185,6 @@ def test_a_batch_norm_that_could_not_be_folded_is_no_layer_of_its_own():
     layers = inception.network(frozen.modernised(graph_def), "").layers()
     assert [layer.name for layer in layers][:2] == ["conv", "conv_1"]
     assert layers[0].parameter_shapes == ((3, 3, 3, 8), (8,))
-
-
-LAYERS = [
-    "conv", "conv_1", "conv_2", "pool", "mixed/conv", "mixed/tower/conv", "mixed/tower/conv_1",
-    "mixed/tower_1/pool", "mixed/tower_1/conv", "mixed/join", "mixed_1/tower/conv",
-    "mixed_1/tower/conv_1", "mixed_1/tower/conv_2", "mixed_1/pool", "mixed_1/join", "pool_3",
-    "pool_3/_reshape", "softmax/logits", "softmax",
-]  # fmt: skip
 
 
 def test_every_endpoint_by_name_equals_the_untouched_graph(path):
@@ -283,153 +257,6 @@ def test_eager_calls_are_told_what_to_do(path):
         Inception(images(), weights=path)
 
 
-MIXED = ["mixed/conv", "mixed/tower/conv", "mixed/tower/conv_1", "mixed/tower_1/conv"]
-MIXED_1 = ["mixed_1/tower/conv", "mixed_1/tower/conv_1", "mixed_1/tower/conv_2"]
-CONVS = ["conv", "conv_1", "conv_2", *MIXED, *MIXED_1]
-BOTTLENECK = ["pool_3/_reshape"]
-
-
-@pytest.mark.parametrize("trainable, after, layers", [
-    ("mixed_1", "mixed/join", MIXED_1),
-    ("mixed_1:", "mixed/join", MIXED_1),
-    ("mixed_1/tower/conv_1:", "mixed/join", MIXED_1[1:]),  # mixed_1/pool is beside them
-    (["mixed_1/tower/conv_2"], "mixed/join", MIXED_1[2:]),
-    ("mixed", "pool", MIXED),
-    ("mixed:", "pool", [*MIXED, *MIXED_1]),
-    ("pool:", "pool", [*MIXED, *MIXED_1]),
-    ("mixed/join:", "mixed/join", MIXED_1),
-    ("mixed/tower_1", "pool", MIXED[3:]),
-    ("mixed/tower*", "pool", MIXED[1:]),
-    ("mixed_1/tower/conv, mixed/conv", "pool", [MIXED[0], MIXED_1[0]]),
-    ("conv_2,mixed_1/tower/conv_2", "conv_1", ["conv_2", MIXED_1[2]]),
-    ("mixed_1,softmax", "mixed/join", MIXED_1),
-    ("*/conv_?", "pool", ["mixed/tower/conv_1", *MIXED_1[1:]]),
-    ("conv:", "", CONVS),
-    ("all", "", CONVS),
-    (True, "", CONVS),
-])  # fmt: skip
-def test_the_cut_is_the_deepest_tensor_before_all_that_trains(network, trainable, after, layers):
-    assert network.cut(BOTTLENECK, trainable) == Cut(after, layers, BOTTLENECK)
-
-
-@pytest.mark.parametrize("trainable", [False, "", [], "softmax", "softmax:", ["softmax"]])
-def test_nothing_trains_but_the_head(network, trainable):
-    assert network.cut(["mixed/join:0", "pool:0"], trainable) == Cut("mixed/join", [], [])
-
-
-def test_endpoints_that_no_layer_in_training_moves_are_not_behind_the_cut(network):
-    names = ["pool", "mixed/join", "mixed_1/join:0", "pool_3/_reshape"]
-    assert network.cut(names, "mixed_1") == Cut("mixed/join", MIXED_1, names[2:])
-    assert network.cut(names, "mixed/conv") == Cut("pool", ["mixed/conv"], names[1:])
-
-
-def test_within_a_branch_the_cut_lies_deeper(network):
-    names = ["mixed_1/tower/conv_2"]
-    cut = network.cut(names, "mixed_1/tower/conv_2")
-    assert cut == Cut("mixed_1/tower/conv_1", names, names)
-
-
-def test_layers_on_which_no_endpoint_depends_are_left_out_but_not_if_they_are_named(network):
-    assert network.cut(["mixed/join"], "mixed:").layers == MIXED
-    assert network.cut(["mixed/join"], True).layers == ["conv", "conv_1", "conv_2", *MIXED]
-    assert network.cut(["mixed/tower/conv"], "mixed*").layers == ["mixed/tower/conv"]
-    assert network.cut(["softmax"], "pool_3:") == Cut("pool_3/_reshape", ["softmax/logits"], [
-        "softmax"])  # fmt: skip
-    for trainable in ("mixed_1", "mixed_1/tower/conv", "softmax/logits", "mixed_1:", "pool"):
-        with pytest.raises(GraphnetsError) as caught:
-            network.cut(["mixed/join"], trainable)
-        assert str(caught.value) == (
-            f"the layer {trainable!r} cannot train: it has no parameters, or no endpoint asked "
-            "for depends on it; wanted among conv, conv_1, conv_2, mixed/conv, "
-            "mixed/tower/conv, mixed/tower/conv_1, mixed/tower_1/conv"
-        )
-
-
-@pytest.mark.parametrize("trainable", ["mixed_2", ["mixed_2:"], "conv,mixed_2"])
-def test_an_unknown_layer_to_train_lists_the_layers(network, trainable):
-    with pytest.raises(GraphnetsError, match="^no layer 'mixed_2'; this network has conv, conv_1"):
-        network.cut(BOTTLENECK, trainable)
-
-
-def test_an_unknown_endpoint_to_cut_for(network):
-    with pytest.raises(GraphnetsError, match="^no endpoint 'mixed_9:0'; wanted a tensor of the gr"):
-        network.cut(["mixed_9"], True)
-
-
-@pytest.mark.parametrize("after", ["conv", "pool:0", "mixed/join", "mixed_1/join", "pool_3"])
-def test_behind_an_endpoint_its_value_gives_what_the_whole_network_gives(network, after):
-    stored, wanted = built(network, images(), [after, "softmax"])
-    with tf.Graph().as_default() as graph, tf.Session() as session:
-        x = tf.placeholder(tf.float32, [None, *stored.shape[1:]])
-        found = network.build(x, ["softmax", "pool_3/_reshape:0"], after)
-        assert found["softmax"].name == "Inception/softmax:0"
-        assert "Inception/conv" not in [op.name for op in graph.get_operations()]
-        np.testing.assert_allclose(session.run(found["softmax"], {x: stored}), wanted, atol=1e-6)
-
-
-def test_the_endpoint_itself_is_what_was_given(network):
-    with tf.Graph().as_default():
-        x = tf.placeholder(tf.float32, [None, 10, 10, 24])
-        assert network.build(x, ["mixed/join:0"], "mixed/join")["mixed/join:0"] is x
-
-
-@pytest.mark.parametrize("after", ["mixed_1/tower/conv_2", "pool_3/_reshape"])
-def test_an_endpoint_that_needs_more_than_the_value_given(network, after):
-    message = f"^softmax, mixed_1/join cannot be computed from {after} alone; name endpoints all"
-    with tf.Graph().as_default(), pytest.raises(GraphnetsError, match=message):
-        network.build(tf.placeholder(tf.float32), ["softmax", "mixed_1/join"], after)
-
-
-@pytest.mark.parametrize("trainable", ["mixed_1", "mixed/tower", "conv_2,mixed_1/*/conv_1", True])
-def test_before_the_first_step_an_unfrozen_network_is_the_file(network, trainable):
-    cut = network.cut(BOTTLENECK, trainable)
-    [stored] = built(network, images(), [cut.after or "ResizeBilinear"])
-    with tf.Graph().as_default(), tf.Session() as session:
-        found = network.build(tf.constant(stored), cut.behind, cut.after, cut.layers)
-        session.run(tf.global_variables_initializer())
-        wanted = untouched(images(), "pool_3/_reshape:0")
-        np.testing.assert_allclose(session.run(found[BOTTLENECK[0]]), wanted, atol=1e-5)
-
-
-@pytest.mark.parametrize("trainable", ["mixed_1", "mixed/tower", "conv_2,mixed_1/*/conv_1", True])
-def test_a_step_moves_the_chosen_layers_and_the_tuned_network_computes_it(network, trainable):
-    cut = network.cut(BOTTLENECK, trainable)
-    [stored] = built(network, images(), [cut.after or "ResizeBilinear"])
-    with tf.Graph().as_default(), tf.Session() as session:
-        features = network.build(tf.constant(stored), cut.behind, cut.after, cut.layers)
-        features = features[BOTTLENECK[0]]
-        variables = tf.trainable_variables()
-        loss = tf.losses.sparse_softmax_cross_entropy([0, 1, 2], features)
-        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-        session.run(tf.global_variables_initializer())
-        session.run(step)
-        names = [v.op.name.removeprefix("Inception/") for v in variables]
-        values = dict(zip(names, session.run(variables), strict=True))
-        wanted = session.run(features)
-    assert names == [f"{layer}/{part}" for layer in cut.layers
-                     for part in ("conv2d_params", "batchnorm/folded_bias")]  # fmt: skip
-    assert all((value != network.parameter(name)).any() for name, value in values.items())
-    tuned = network.tuned(values)
-    assert (tuned.name, tuned.fingerprint) == ("inception_v3", "print, fine-tuned")
-    for name, value in values.items():
-        np.testing.assert_array_equal(tuned.parameter(name), value)
-    np.testing.assert_allclose(built(tuned, images(), BOTTLENECK)[0], wanted, atol=1e-5)
-
-
-def test_variables_of_two_networks_in_one_graph(network):
-    with tf.Graph().as_default() as graph:
-        x = tf.placeholder(tf.float32, [None, 10, 10, 24])
-        for _ in range(2):
-            network.build(x, BOTTLENECK, "mixed/join", ["mixed_1/tower/conv"])
-        assert [v.op.name for v in tf.trainable_variables()] == [
-            f"{scope}/mixed_1/tower/conv/{part}"
-            for scope in ("Inception", "Inception_1")
-            for part in ("conv2d_params", "batchnorm/folded_bias")
-        ]
-        names = [op.name for op in graph.get_operations()]
-    assert "Inception_1/graph/mixed_1/join" in names
-
-
 def test_the_frozen_network_keeps_the_files_names_and_can_be_built_twice(network):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.constant(images())
@@ -439,14 +266,52 @@ def test_the_frozen_network_keeps_the_files_names_and_can_be_built_twice(network
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("layer", ["mixed_1", "pool", "conv9"])
-def test_only_layers_of_a_cut_can_be_built_to_train(network, layer):
-    message = f"^no layer to train {layer!r}; this network has conv, conv_1, conv_2, mixed/conv, "
-    with tf.Graph().as_default(), pytest.raises(GraphnetsError, match=message):
-        network.build(tf.constant(images()), BOTTLENECK, "", [layer])
-
-
 def test_a_parameter_is_a_const_of_the_graph(network):
     weights, bias = (network.parameter(f"softmax/{name}") for name in ("weights", "biases"))
     found, scores = built(network, images(), ["pool_3/_reshape", "softmax/logits"])
     np.testing.assert_allclose(found @ weights + bias, scores, atol=1e-4)
+
+
+def test_pictures_whose_size_turns_out_wrong_stop_the_graph(path):
+    """330 x 400 through a network for 299 x 299 gave four rows a picture, and no word of it."""
+    two = np.zeros((2, graphs.SIZE + 31, graphs.SIZE + 70, 3), np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, None, None, 3])
+        bottleneck = Inception(x, True, weights=path, preprocess=False)
+        assert session.run(bottleneck, {x: images(2)}).shape == (2, 32)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"not compatible with expected"):
+            session.run(bottleneck, {x: two})
+
+
+def test_a_network_is_built_on_pictures_of_its_size_alone(network):
+    name = "pool_3/_reshape"
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, None, None, 3])
+        bottleneck = network.build(x, [name])[name]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible with expected"):
+            session.run(bottleneck, {x: np.zeros((2, 78, 117, 3))})
+        with pytest.raises(GraphnetsError, match=r", 78, 117, 3\), wanted 47 x 47$"):
+            network.build(tf.placeholder(tf.float32, [None, 78, 117, 3]), [name])
+
+
+@pytest.mark.parametrize("entry, shape", [
+    ("Mul:0", (2, 78, 117, 3)), ("ResizeBilinear:0", (2, 78, 117, 3)),
+    ("mixed/join:0", (2, 14, 14, 24)), ("mixed_1/join:0", (2, 9, 9, 32)),
+])  # fmt: skip
+def test_maps_of_another_size_do_not_pass_for_more_pictures(path, entry, shape):
+    graph_def = graphnets.inception_graph_def(path)
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, None, None, shape[-1]])
+        [bottleneck] = tf.import_graph_def(graph_def, {entry: x}, ["pool_3/_reshape:0"], "net")
+        assert bottleneck.shape.as_list() == [None, 32]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="requested shape"):
+            session.run(bottleneck, {x: np.zeros(shape)})
+
+
+def test_behind_a_cut_maps_of_another_size_stop_the_graph_too(network):
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, None, None, 24])
+        found = network.build(x, ["softmax"], "mixed/join")["softmax"]
+        assert found.shape.as_list() == [None, 11]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="requested shape"):
+            session.run(found, {x: np.zeros((2, 14, 14, 24))})

@@ -1,5 +1,11 @@
 """What networks compute in; no processor without bfloat16 may be asked for it."""
 
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -53,35 +59,15 @@ def test_bfloat16_is_refused_where_onednn_is_off(processor, network, monkeypatch
     assert str(error.value) == (
         "bfloat16 needs oneDNN, which TF_ENABLE_ONEDNN_OPTS turns off; use --precision float32"
     )
-    assert network.computing_in("auto").precision == "float32"
 
 
-def test_an_unknown_precision_is_refused(network):
+@pytest.mark.parametrize("name", ["float16", "auto"])
+def test_an_unknown_precision_is_refused_and_finding_one_is_not_the_networks_job(network, name):
     with pytest.raises(GraphnetsError) as error:
-        network.computing_in("float16")
-    assert str(error.value) == "no precision 'float16'; wanted one of float32, bfloat16, auto"
-
-
-def test_auto_is_float32_without_a_trial_where_there_is_no_bfloat16(
-    processor, network, monkeypatch
-):
-    processor()
-    monkeypatch.setattr(precision, "_trial", None)
-    assert network.computing_in("auto").precision == "float32"
-
-
-@pytest.mark.parametrize(("seconds", "chosen"), [(1.2, "bfloat16"), (1.1, "float32")])
-def test_auto_gives_up_bits_only_for_speed(processor, network, monkeypatch, seconds, chosen):
-    processor("avx512_bf16")
-    taken = {"float32": seconds, "bfloat16": 1.0}
-    monkeypatch.setattr(precision, "_trial", lambda _, name: lambda: taken[name])
-    assert network.computing_in("auto").precision == chosen
-    assert network.precision == "float32"  # the network itself stays as it is
-
-
-def test_a_trial_runs_the_network(network):
-    run = precision._trial(network, "float32")
-    assert 0 < run() < 10
+        network.computing_in(name)
+    assert str(error.value) == f"no precision {name!r}; wanted one of float32, bfloat16"
+    with pytest.raises(GraphnetsError, match=f"no precision '{name}'"):
+        precision.session_config(name)
 
 
 @pytest.fixture
@@ -121,3 +107,23 @@ def test_variables_stay_float32_and_gradients_flow(bfloat16):
         session.run(step)
         assert session.run(loss) < before
         assert all(v.dtype.base_dtype == tf.float32 for v in tf.trainable_variables())
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is x86's here")
+@pytest.mark.parametrize(("setting", "on"), [("0", False), ("1", True)])
+def test_onednn_is_what_tensorflow_decided_when_it_was_loaded(setting, on):
+    code = """
+        import os, tensorflow
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "x"  # too late
+        from graphnets.networks.precision import onednn
+        print(onednn())
+    """
+    found = subprocess.run(
+        [sys.executable, "-c", "\n".join(line.strip() for line in code.splitlines())],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(on)

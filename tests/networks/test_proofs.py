@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from onnx import helper
 
 from graphnets.networks import alexnet, vgg16
-from graphnets.weights.arrays import RandomWeights
+from graphnets.weights.drawn import RandomWeights
 
 CLOSE = 1e-4  # of an endpoint's largest value
 GROUPED = ("conv2", "conv4", "conv5")  # in AlexNet

@@ -6,7 +6,9 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.networks.layers import conv, fc, max_pool, softmax
-from graphnets.networks.stack import Endpoints, LayerInfo, aligned, declared_layers, stack
+from graphnets.networks.network import LayerInfo
+from graphnets.networks.stack import declared_layers, stack
+from graphnets.weights.memory import aligned
 
 ROWS = (
     ("conv1", conv(4, 3)),
@@ -234,18 +236,6 @@ def test_training_leaves_the_given_arrays_as_they_are(x):
         np.testing.assert_array_equal(weights[name][1], b)
 
 
-@pytest.mark.parametrize("offset", [0, 4, 60])
-def test_aligned_copies_only_what_lies_badly(offset):
-    buffer = aligned(np.zeros(100, np.float32)).view(np.uint8)
-    value = buffer[offset : offset + 80].view(np.float32).reshape(4, 5)
-    value[...] = np.arange(20).reshape(4, 5)
-    found = aligned(value)
-    assert found.ctypes.data % 64 == 0
-    assert (found is value) == (offset == 0)
-    np.testing.assert_array_equal(found, value)
-    np.testing.assert_array_equal(aligned(value.T), value.T)
-
-
 def test_the_graph_does_not_hold_the_weights():
     rows = [("fc", fc(500))]
     W = np.random.default_rng(0).standard_normal((1000, 500)).astype(np.float32)
@@ -253,14 +243,6 @@ def test_the_graph_does_not_hold_the_weights():
         stack(rows, tf.placeholder(tf.float32, [None, 1000]), {"fc": (W, np.zeros(500, "f"))})
         assert graph.as_graph_def().ByteSize() < 10_000
     assert W.nbytes == 2_000_000
-
-
-def test_endpoints_list_themselves_for_a_missing_name():
-    endpoints = Endpoints(conv1=1, pool1=2)
-    assert endpoints["pool1"] == 2
-    with pytest.raises(GraphnetsError) as caught:
-        endpoints["pool2"]
-    assert str(caught.value) == "no endpoint 'pool2'; this network has conv1, pool1"
 
 
 def test_declared_layers_need_no_weights():

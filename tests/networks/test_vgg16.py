@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.networks import vgg16
-from graphnets.weights.arrays import RandomWeights
+from graphnets.weights.drawn import RandomWeights
 
 NAMES = [
     "conv1_1", "conv1_2", "pool1", "conv2_1", "conv2_2", "pool2",

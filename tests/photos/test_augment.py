@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from graphnets.errors import GraphnetsError
 from graphnets.photos import augment, jpeg
 from graphnets.photos.augment import apply, contact_sheet, draw
-from graphnets.photos.augmentation import LIMITS, PHOTO, Augmentation
+from graphnets.photos.augmentation import LIMITS, PHOTO_AUGMENTATION, Augmentation
 
 SIZE = (24, 32)
 HEIGHT, WIDTH = SIZE
@@ -103,7 +103,7 @@ def test_equal_options_have_one_description_and_others_another():
 
 
 def test_the_preset_for_photos():
-    assert PHOTO.describe() == (
+    assert PHOTO_AUGMENTATION.describe() == (
         "flip_left_right=1.0, rotation=30.0, width_shift=0.1, height_shift=0.1, shear=0.2, zoom=0.2"
     )
 
@@ -334,7 +334,7 @@ def test_brightness_multiplies_and_stays_within_0_to_255(variant):
 def test_a_drawn_variant_of_a_jpeg_in_one_graph():
     buffer = io.BytesIO()
     Image.fromarray(noise(40, 30)).save(buffer, "JPEG")
-    drawn = draw(PHOTO, SIZE, 0, KEY, 0)
+    drawn = draw(PHOTO_AUGMENTATION, SIZE, 0, KEY, 0)
     with tf.Graph().as_default() as graph, tf.Session() as session:
         image = jpeg.decode(tf.constant(buffer.getvalue()))
         result = session.run(apply(image, *drawn, SIZE))

@@ -9,20 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-from test_tune import SMALL, options, stored
+from world import deep_network, options, stored, write_photos
 
 from graphnets.errors import GraphnetsError
+from graphnets.jobs.retrain import retrain
+from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints, Stopped
 from graphnets.training.options import TrainingOptions
-from graphnets.training.summaries import Summaries
 from graphnets.training.tune import train
-from graphnets.weights.arrays import RandomWeights
 
 
 @pytest.fixture
 def network():
-    return SMALL.network(RandomWeights(SMALL.shapes(), seed=1), "random 1")
+    return deep_network()
 
 
 def trained(network, checkpoints=None, steps=30, progress=lambda items, **_: items):
@@ -35,7 +34,13 @@ def trained(network, checkpoints=None, steps=30, progress=lambda items, **_: ite
         learning_rate_schedule="cosine",
     )  # fmt: skip
     return train(
-        network, cut, names, (split, split), 3, training, Summaries(None), checkpoints, progress
+        network,
+        cut,
+        names,
+        (split, split),
+        3,
+        training,
+        Beside(checkpoints=checkpoints or Checkpoints(), progress=progress),
     )
 
 
@@ -91,7 +96,7 @@ def test_a_run_killed_in_the_warm_up_goes_on_there(network, tmp_path):
 
 def test_old_checkpoints_go(network, tmp_path):
     trained(network, Checkpoints(tmp_path, 3, keep=2))
-    kept = sorted(path.name for path in tmp_path.glob("training-*.index"))
+    kept = sorted(path.name for path in tmp_path.rglob("training-*.index"))
     assert kept == ["training-27.index", "training-30.index"]
 
 
@@ -104,7 +109,8 @@ def test_those_of_another_run_are_not_gone_on_from(network, tmp_path):
         "the same, or leave --resume away to begin anew"
     )
     trained(network, Checkpoints(tmp_path, 10, identity="other"))  # begins anew
-    assert (tmp_path / "run.json").read_text() == "other"
+    for identity in ("one", "other"):
+        assert Checkpoints(tmp_path, identity=identity, resume=True).latest("training")
 
 
 def test_without_checkpoints_resuming_begins(network, tmp_path):
@@ -125,9 +131,103 @@ def test_sigterm_saves_and_stops(network, tmp_path):
     assert signal.getsignal(signal.SIGTERM) == before
     assert str(stopped.value) == (
         "stopped at step 12 of training; the same command with --resume goes on from the "
-        f"checkpoint in {tmp_path}"
+        f"checkpoint in {Checkpoints(tmp_path).folder}"
     )
     assert_same(trained(network, Checkpoints(tmp_path, resume=True)), trained(network))
+
+
+def stopped_at(phase, step):
+    """A progress bar that lets SIGTERM come at a step of a phase."""
+
+    def progress(items, desc="", **_):
+        for number in items:
+            if desc == phase and number == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield number
+
+    return progress
+
+
+def test_a_finished_runs_checkpoints_are_not_anothers(network, tmp_path):
+    trained(network, Checkpoints(tmp_path, 5, identity="one"))
+    with pytest.raises(Stopped, match="^stopped at step 4 of warmup"):
+        trained(network, Checkpoints(tmp_path, identity="two"), progress=stopped_at("warmup", 4))
+    resumed = Checkpoints(tmp_path, identity="two", resume=True)
+    assert resumed.latest("training") is None
+    seen = []
+
+    def watching(items, desc, unit):
+        seen.append((desc, items.start))
+        return items
+
+    trained(network, resumed, progress=watching)
+    assert seen == [("warmup", 5), ("training", 1)]
+
+
+KINDS = [
+    {"warmup_steps": 20},
+    {"warmup_steps": 20, "head": "fc:8,dropout=0.5", "optimizer": "adam"},
+    {"warmup_steps": 20, "early_stopping": 3},
+    {"warmup_steps": 20, "trainable": "fc7"},
+    {"warmup_steps": 20, "trainable": "fc6:", "augmented_copies": 2},
+    {},
+]
+STOPS = [(kind, "training", step) for kind in KINDS for step in (2, 27)]
+STOPS += [(kind, "warmup", 13) for kind in KINDS if kind]
+
+
+@pytest.mark.parametrize("kind, phase, step", STOPS, ids=str)
+def test_stopped_in_any_phase_a_run_exports_the_same_bytes(network, tmp_path, kind, phase, step):
+    names = {"trainable", "augmented_copies"}
+    changes = {name: value for name, value in kind.items() if name in names}
+    changes["training"] = {name: value for name, value in kind.items() if name not in names}
+    folder = write_photos(tmp_path / "photos", per_class=8)
+    whole = options(tmp_path, output_dir=tmp_path / "whole", **copied(changes))
+    retrain(folder, network, whole)
+    with pytest.raises(Stopped):
+        stopping = options(tmp_path, checkpoint_every=5, **copied(changes))
+        retrain(folder, network, stopping, progress=stopped_at(phase, step))
+    resuming = options(tmp_path, checkpoint_every=5, resume=True, **copied(changes))
+    retrain(folder, network, resuming)
+    assert resuming.graph_path.read_bytes() == whole.graph_path.read_bytes()
+
+
+def copied(changes):
+    return {name: dict(v) if isinstance(v, dict) else v for name, v in changes.items()}
+
+
+def damage(folder, step, suffix):
+    [path] = folder.glob(f"training-{step}.{suffix}*")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("suffix", ["data", "index"])
+def test_a_damaged_checkpoint_is_passed_over_and_this_is_said(network, tmp_path, suffix):
+    whole = trained(network)
+    mine = Checkpoints(tmp_path, 5)
+    with pytest.raises(KeyboardInterrupt):
+        trained(network, mine, progress=killed_after(22))
+    damage(mine.folder, 20, suffix)
+    (mine.folder / "training.latest").write_text("no such thing")
+    said = []
+    again = Checkpoints(tmp_path, 5, resume=True, say=said.append)
+    assert again.latest("training") == str(mine.folder / "training-15")
+    assert said == [
+        f"warning: the checkpoint {mine.folder / 'training-20'} is damaged and passed over"
+    ]
+    assert_same(trained(network, again), whole)
+
+
+def test_no_whole_checkpoint_is_an_error(network, tmp_path):
+    mine = Checkpoints(tmp_path, 20)
+    with pytest.raises(KeyboardInterrupt):
+        trained(network, mine, progress=killed_after(22))
+    damage(mine.folder, 20, "data")
+    with pytest.raises(GraphnetsError) as caught:
+        trained(network, Checkpoints(tmp_path, 20, resume=True))
+    assert str(caught.value) == (
+        f"no checkpoint of training in {mine.folder} is whole; leave --resume away to begin anew"
+    )
 
 
 def test_a_folder_that_cannot_be_written(network, tmp_path):
@@ -139,10 +239,6 @@ def test_a_folder_that_cannot_be_written(network, tmp_path):
 
 
 def test_retrain_says_whose_run_it_is(network, tmp_path):
-    from conftest import write_photos
-
-    from graphnets.jobs.retrain import retrain
-
     folder = write_photos(tmp_path / "photos", per_class=8)
     chosen = options(tmp_path, trainable="fc7", checkpoint_every=20)
     first = retrain(folder, network, chosen)
@@ -153,27 +249,22 @@ def test_retrain_says_whose_run_it_is(network, tmp_path):
 
 
 COMMAND = """
-import sys; sys.path.insert(0, {tests!r})
+import sys; sys.path.insert(0, {helpers!r})
 from pathlib import Path
-from test_tune import SMALL, options
-from graphnets.cli.commands import commands as cli
-from graphnets.zoo import architectures
-from graphnets.weights.arrays import RandomWeights
-cli._check_network = lambda flags: None
-cli._open_network = lambda flags, seed: SMALL.network(
-    RandomWeights(SMALL.shapes(), seed=1), "random 1")
-cli.main(["retrain", "--image_dir", {photos!r}, "--trainable", "fc7", "--bottleneck_dir",
+from world import deep_network
+from graphnets.cli import commands, training
+training.check_network = lambda flags: None
+training.opened = lambda flags, seed: deep_network()
+commands.main(["retrain", "--image_dir", {photos!r}, "--trainable", "fc7", "--bottleneck_dir",
     {folder!r} + "/B", "--output_dir", {folder!r} + "/out", "--summaries_dir", {folder!r} + "/logs",
     "--how_many_training_steps", "1000000"])
 """
 
 
 def test_the_command_heeds_sigterm(tmp_path):
-    from conftest import write_photos
-
     folder = write_photos(tmp_path / "photos", per_class=8)
     code = COMMAND.format(
-        tests=str(Path(__file__).parents[1]), photos=str(folder), folder=str(tmp_path)
+        helpers=str(Path(__file__).parents[1] / "helpers"), photos=str(folder), folder=str(tmp_path)
     )
     run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     logs = tmp_path / "logs"
@@ -185,4 +276,4 @@ def test_the_command_heeds_sigterm(tmp_path):
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 128 + signal.SIGTERM, errors
     assert "stopped at step " in errors and "with --resume goes on" in errors
-    assert tf.train.latest_checkpoint(str(tmp_path / "out" / "checkpoints"), "training.latest")
+    assert list((tmp_path / "out" / "checkpoints").glob("run-*/training-*.index"))

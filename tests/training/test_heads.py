@@ -126,3 +126,13 @@ def test_units_that_hardly_ever_fire_are_not_blown_up():
     np.testing.assert_allclose(1 / scale[[1, 3]], deviation[[1, 3]], rtol=1e-5)
     np.testing.assert_allclose(1 / scale[[0, 2]], floor, rtol=1e-5)
     assert scale[4] == 0  # constant
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_feature_that_is_no_finite_number_is_told_with_its_row(value):
+    features = np.ones((5, 3), np.float32)
+    features[3, 1] = value
+    with pytest.raises(
+        GraphnetsError, match="^the table of features .* infinite number in row 3, "
+    ):
+        standardisation(features)

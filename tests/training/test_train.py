@@ -7,14 +7,10 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
+from graphnets.training.examples import Examples, sample
 from graphnets.training.heads import FEW, Head, standardisation
 from graphnets.training.options import TrainingOptions
-from graphnets.training.train import (
-    Examples,
-    _batches,
-    sample,
-    train_head,
-)
+from graphnets.training.train import _batches, train_head
 
 
 def clouds(count: int, seed: int, spread: float = 1.0) -> Examples:

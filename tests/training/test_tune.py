@@ -4,37 +4,20 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-from conftest import write_photos
+from world import DEEP, deep_network, options, pictures, stored, values, write_photos
 
 import graphnets
 from graphnets.errors import GraphnetsError
-from graphnets.jobs.retrain import RetrainOptions, retrain
-from graphnets.networks.declared import Declared
-from graphnets.networks.layers import conv, fc, max_pool
-from graphnets.networks.stack import Cut
+from graphnets.jobs.retrain import retrain
+from graphnets.networks.network import Cut
 from graphnets.training import tune
 from graphnets.training.options import TrainingOptions
-from graphnets.training.summaries import Summaries
-from graphnets.training.tune import Pictures, Stored, train
-from graphnets.weights.arrays import RandomWeights
-
-ROWS = (
-    ("conv1", conv(4, 3)),
-    ("pool1", max_pool(2, 2)),
-    ("conv2", conv(6, 3)),
-    ("conv3", conv(5, 3)),
-    ("pool3", max_pool(2, 2)),
-    ("fc6", fc(12, maps=4)),
-    ("fc7", fc(8)),
-    ("fc8", fc(10, relu=False)),
-)
-SMALL = Declared("small", "Small", ROWS, (16, 16), lambda images: images / 255, "fc7")
+from graphnets.training.tune import Pictures, train
 
 
 @pytest.fixture
 def network():
-    return SMALL.network(RandomWeights(SMALL.shapes(), seed=1), "random 1")
+    return deep_network()
 
 
 @pytest.mark.parametrize(
@@ -68,26 +51,6 @@ def test_what_cannot_train(network, trainable, message):
         network.cut(["conv3"], trainable)
 
 
-def pictures(count, seed=0):
-    return np.random.default_rng(seed).uniform(0, 255, (count, 16, 16, 3)).astype(np.float32)
-
-
-def values(network, x, names, after=""):
-    with tf.Graph().as_default(), tf.Session() as session:
-        placeholder = tf.placeholder(tf.float32, [None, *x.shape[1:]])
-        endpoints = network.build(placeholder, names, after)
-        session.run(tf.global_variables_initializer())
-        return [session.run(endpoints[name], {placeholder: x}) for name in names]
-
-
-def stored(network, cut, names, count, seed=0):
-    x = pictures(count, seed)
-    at_cut = values(network, x, [cut.after])[0] if cut.after else x
-    features = [v.mean(axis=(1, 2)) if v.ndim == 4 else v for v in values(network, x, names)]
-    labels = np.random.default_rng(seed).integers(0, 3, count)
-    return Stored(features, at_cut, labels)
-
-
 def trained(network, trainable, names=("fc7",), count=40, **options):
     cut = network.cut(names, trainable)
     split = stored(network, cut, names, count)
@@ -95,7 +58,7 @@ def trained(network, trainable, names=("fc7",), count=40, **options):
     options = TrainingOptions(
         **{"how_many_training_steps": 5, "train_batch_size": 16, "eval_step_interval": 2, **options}
     )
-    return train(network, cut, names, splits, 3, options, Summaries(None))
+    return train(network, cut, names, splits, 3, options)
 
 
 @pytest.mark.parametrize("names", [("fc7",), ("conv2", "fc6")])
@@ -119,7 +82,7 @@ def test_stored_values_and_whole_pictures_train_to_the_same_weights(network, opt
             how_many_training_steps=20, train_batch_size=16, optimizer=optimizer,
             learning_rate=0.001, eval_step_interval=20,
         )  # fmt: skip
-        found.append(train(network, place, names, splits, 3, options, Summaries(None)))
+        found.append(train(network, place, names, splits, 3, options))
     for name in ("fc6/W", "fc6/b", "fc7/W", "fc7/b"):
         one, other = (tuned.network.parameter(name) for tuned in found)
         assert not np.array_equal(one, network.parameter(name))
@@ -130,7 +93,7 @@ def test_stored_values_and_whole_pictures_train_to_the_same_weights(network, opt
 def test_exactly_the_chosen_layers_move(network):
     tuned = trained(network, "conv3,fc7", learning_rate=0.05)
     assert sorted(tuned.moved) == ["conv3/W", "conv3/b", "fc7/W", "fc7/b"]
-    for layer in SMALL.shapes():
+    for layer in DEEP.shapes():
         for role in "Wb":
             name = f"{layer}/{role}"
             same = np.array_equal(tuned.network.parameter(name), network.parameter(name))
@@ -153,7 +116,7 @@ def test_the_start_is_kept_where_training_makes_validation_worse(network):
     training = stored(network, cut, names, 40)
     judge = stored(network, cut, names, 40)._replace(labels=(training.labels + 1) % 3)
     options = TrainingOptions(how_many_training_steps=20, learning_rate=0.05)
-    tuned = train(network, cut, names, (training, judge), 3, options, Summaries(None))
+    tuned = train(network, cut, names, (training, judge), 3, options)
     assert tuned.head.step == 0
     np.testing.assert_array_equal(tuned.network.parameter("fc6/W"), network.parameter("fc6/W"))
 
@@ -199,18 +162,6 @@ def test_a_frozen_variable_that_strays_and_a_trained_one_that_stays_are_errors(n
     )
 
 
-def options(tmp_path, **changes):
-    training = {"how_many_training_steps": 60, "learning_rate": 0.01, "train_batch_size": 16}
-    training |= changes.pop("training", {})
-    return RetrainOptions(
-        **{
-            "output_dir": tmp_path / "out", "bottleneck_dir": tmp_path / "B",
-            "summaries_dir": None, "testing_percentage": 25,
-            "training": TrainingOptions(**training), **changes,
-        }
-    )  # fmt: skip
-
-
 def test_retrain_stores_the_values_at_the_cut_and_audits_what_it_exports(network, tmp_path):
     folder = write_photos(tmp_path / "photos")
     lines = []
@@ -245,8 +196,11 @@ def test_with_every_layer_training_nothing_is_stored_and_this_is_said(network, t
         "the first layer trains: the whole network runs at every step, nothing is stored" in lines
     )
     assert result.metrics["fine_tuning"]["freeze_audit"]["frozen_as_in_the_file"] == 0
+    lines.clear()
+    chosen = options(tmp_path, trainable="all", augmented_copies=2)
     with pytest.raises(GraphnetsError, match="^augmented copies are stored behind frozen layers"):
-        retrain(folder, network, options(tmp_path, trainable="all", augmented_copies=2))
+        retrain(folder, network, chosen, say=lines.append)
+    assert not lines  # it is told before a photo is read
 
 
 @pytest.mark.parametrize("head", ["linear", "flatten,fc:16,dropout=0.25"])

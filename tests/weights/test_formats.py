@@ -1,5 +1,6 @@
 """What a file is, told by its first bytes."""
 
+import functools
 import gzip
 import io
 import pickle
@@ -17,6 +18,9 @@ def npz():
     return buffer.getvalue()
 
 
+compressed = functools.partial(gzip.compress, mtime=0)  # bytes that name a test stay the same
+
+
 @pytest.mark.parametrize(
     "content, wanted",
     [
@@ -26,9 +30,9 @@ def npz():
         (b"\x41\0\0\0\0\0\0\0" + b'{"conv1/W":{}}', "safetensors"),
         (b"\x3c\x21\0\0\0\0\0\0" + b'{"conv1/W":{}}', "safetensors"),  # the length begins like <!
         *((pickle.dumps({"a": 1}, protocol), "pickle") for protocol in range(6)),
-        (gzip.compress(pickle.dumps({"a": 1})), "pickle"),
-        (gzip.compress(b"\x93NUMPY\x01\x00"), "npy"),
-        (gzip.compress(b"text"), ""),
+        (compressed(pickle.dumps({"a": 1})), "pickle"),
+        (compressed(b"\x93NUMPY\x01\x00"), "npy"),
+        (compressed(b"text"), ""),
         (b"", ""),
         (b"\n\x07AlexNet\x12", ""),  # a Caffe model
         (b"daisy\nroses\n", ""),
@@ -62,14 +66,14 @@ def test_what_cannot_be_read(tmp_path):
         kind(tmp_path / "none")
     with pytest.raises(GraphnetsError, match="cannot be read: Is a directory$"):
         kind(tmp_path)
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(bytes(1000))[:12])
+    (tmp_path / "cut.gz").write_bytes(compressed(bytes(1000))[:12])
     with pytest.raises(GraphnetsError, match=r"cut\.gz cannot be read: Compressed file ended"):
         kind(tmp_path / "cut.gz")
 
 
 def test_opened_unpacks(tmp_path):
     (tmp_path / "plain").write_bytes(b"some bytes")
-    (tmp_path / "zipped").write_bytes(gzip.compress(b"some bytes"))
+    (tmp_path / "zipped").write_bytes(compressed(b"some bytes"))
     for name in ("plain", "zipped"):
         with opened(tmp_path / name) as file:
             assert file.read() == b"some bytes"

@@ -8,6 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
+from graphnets.networks.alexnet import AlexNet
 from graphnets.weights.arrays import write_npz
 from graphnets.zoo.architectures import open_network
 
@@ -127,3 +128,17 @@ def test_weights_of_the_other_architecture(tmp_path):
     write_npz(tmp_path / "w.npz", conv1_1())
     with pytest.raises(GraphnetsError, match=r"w\.npz is no GraphDef; wanted a frozen graph"):
         open_network("inception_v3", tmp_path / "w.npz")
+
+
+def test_a_seed_that_nothing_can_be_drawn_from_is_told_at_once():
+    images = np.zeros([1, 227, 227, 3])
+    for ask in (
+        lambda: open_network("vgg16", "random", seed=-1),
+        lambda: AlexNet(images, weights="random", seed=-1),
+        lambda: AlexNet(images, weights="none.npz", seed=-1),  # whether or not it is needed
+    ):
+        with (
+            tf.Graph().as_default(),
+            pytest.raises(GraphnetsError, match="^seed is -1, wanted a whole number from 0"),
+        ):
+            ask()

@@ -10,7 +10,8 @@ import pytest
 
 from graphnets.classifier.classify import ImageNetClassifier
 from graphnets.files import sha256
-from graphnets.weights.arrays import FILES, model_dir, read_weights
+from graphnets.weights.arrays import read_weights
+from graphnets.weights.places import FILES, model_dir
 from graphnets.zoo import architectures, fetch
 
 pytestmark = pytest.mark.weights

@@ -44,8 +44,8 @@ KNOWN = [
 
 @pytest.mark.parametrize("synset, name, output, inception", KNOWN)
 def test_a_class_has_its_name_at_its_output_in_both_orders(synset, name, output, inception):
-    assert names.imagenet()[output] == name
-    assert names.imagenet_inception_2015()[inception] == name
+    assert names.imagenet_names()[output] == name
+    assert names.inception_names()[inception] == name
     row = pd.read_csv(WEIGHTS / "imagenet_classes.csv").iloc[output]
     assert list(row) == [synset, name, inception]
 
@@ -56,14 +56,14 @@ def test_the_thousand_classes_are_in_the_order_of_their_synsets():
     assert len(table) == table.synset.nunique() == 1000
     assert table.synset.is_monotonic_increasing
     assert table.synset.str.fullmatch("n[0-9]{8}").all()
-    assert list(table.names) == names.imagenet()
+    assert list(table.names) == names.imagenet_names()
     assert table.names[table.names.duplicated(keep=False)].to_dict() == {134: "crane", 517: "crane"}
 
 
 def test_inceptions_1008_outputs_are_the_same_classes_and_eight_unused_ones():
-    found = names.imagenet_inception_2015()
+    found = names.inception_names()
     assert len(found) == 1008
-    assert sorted(found[1:1001]) == sorted(names.imagenet())
+    assert sorted(found[1:1001]) == sorted(names.imagenet_names())
     assert [found[0], *found[1001:]] == [f"(unused {i})" for i in (0, *range(1001, 1008))]
     assert list(pd.read_csv(WEIGHTS / "imagenet_classes.csv").inception_2015.sort_values()) == list(
         range(1, 1001)
@@ -71,7 +71,7 @@ def test_inceptions_1008_outputs_are_the_same_classes_and_eight_unused_ones():
 
 
 def test_the_traffic_signs_are_those_that_the_library_draws():
-    assert names.traffic_signs() == list(signs.NAMES)
+    assert names.sign_names() == list(signs.NAMES)
     table = pd.read_csv(WEIGHTS / "signnames.csv")
     assert list(table.columns) == ["ClassId", "SignName"]
     assert list(table.ClassId) == list(range(43))
@@ -89,7 +89,7 @@ import sys
 from graphnets.zoo import names
 assert "tensorflow" not in sys.modules and "numpy" not in sys.modules
 print(names.__file__)
-print(len(names.imagenet()), len(names.imagenet_inception_2015()), names.traffic_signs()[14])
+print(len(names.imagenet_names()), len(names.inception_names()), names.sign_names()[14])
 """
 
 
@@ -97,7 +97,7 @@ print(len(names.imagenet()), len(names.imagenet_inception_2015()), names.traffic
 def test_a_checkout_and_an_installed_package_find_them(tmp_path, folder):
     """In a bare interpreter: neither TensorFlow nor NumPy is there to be imported."""
     (tmp_path / "graphnets" / "zoo").mkdir(parents=True)
-    for module in ("__init__.py", "zoo/__init__.py", "zoo/names.py", "errors.py"):
+    for module in ("__init__.py", "errors.py", "zoo/__init__.py", "zoo/names.py"):
         shutil.copy(Path(graphnets.__file__).parent / module, tmp_path / "graphnets" / module)
     shutil.copytree(WEIGHTS, tmp_path / folder)
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}]"]
@@ -122,7 +122,7 @@ def test_the_wheel_has_them(tmp_path):
         assert path.read_bytes() == (WEIGHTS / path.name).read_bytes()
 
 
-@pytest.mark.parametrize("read", [names.imagenet, names.imagenet_inception_2015])
+@pytest.mark.parametrize("read", [names.imagenet_names, names.inception_names])
 def test_a_missing_file_is_told_with_where_it_was_looked_for(tmp_path, monkeypatch, read):
     monkeypatch.setattr(names, "FOLDERS", (tmp_path / "names_data", tmp_path / "weights"))
     with pytest.raises(GraphnetsError) as caught:

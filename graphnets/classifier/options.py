@@ -1,0 +1,49 @@
+"""The names of a classifier's ends, and how photos enter another tool's graph.
+
+Neither TensorFlow nor NumPy here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+from graphnets.errors import GraphnetsError, check_kind, check_whole
+
+INPUT, OUTPUT = "DecodeJPGInput", "final_result"  # names of retrain.py and label_image.py
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How photos enter another tool's graph; the names are label_image's.
+
+    An input of strings takes the photo's bytes. Any other takes float32
+    (1, height, width, 3), (pixel - input_mean) / input_std with pixels from 0 to 255; height and
+    width are read off the graph where it tells them. At a placeholder, mean and std are 0 and 255
+    (None); a tensor that the graph computes, such as retrain.py's `Mul`, wants both given.
+    Such a graph runs on batches if its input and its output leave the first dimension free.
+    """
+
+    input_layer: str = INPUT
+    output_layer: str = OUTPUT
+    input_height: int | None = None
+    input_width: int | None = None
+    input_mean: float | None = None
+    input_std: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_layer", "output_layer"):
+            check_kind(name, getattr(self, name), str, "the name of a tensor")
+        for name in ("input_height", "input_width"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), 1)
+        for name in ("input_mean", "input_std"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            check_kind(name, value, Real, "a number")
+            if not math.isfinite(value):
+                raise GraphnetsError(f"{name} is {value}, wanted a finite number")
+        if self.input_std == 0:
+            raise GraphnetsError("input_std is 0, and the pixels are divided by it")

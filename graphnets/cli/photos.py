@@ -1,0 +1,155 @@
+"""Commands that run photos through a network: predict, classify, extract."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from graphnets.classifier.options import INPUT, OUTPUT, InputOptions
+from graphnets.cli.flags import TEMPORARY, network_flags, options, photo_flags
+from graphnets.cli.network import check_network, check_photos, opened
+from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
+from graphnets.errors import GraphnetsError, shown
+from graphnets.files import check_readable, check_target, check_writable
+
+# Endings that say another format than what `extract` writes.
+OTHER_FORMATS = (
+    ".npy", ".csv", ".tsv", ".txt", ".json", ".h5", ".hdf5", ".pkl", ".pickle", ".mat", ".parquet",
+    ".safetensors", ".pb", ".zip", ".gz",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@options(
+    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
+    click.option(
+        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
+    ),
+    click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
+    click.option("--output_layer", default=OUTPUT),
+    click.option("--input_height", type=int, help="[default: the graph's]"),
+    click.option("--input_width", type=int, help="[default: the graph's]"),
+    click.option("--input_mean", type=float, help="[default: 0]"),
+    click.option("--input_std", type=float, help="[default: 255]"),
+)
+def predict(**flags) -> None:
+    """Classify PHOTOS, files or whole folders, with a trained graph.
+
+    The --input_ flags but the first are for another tool's graph that takes pictures, not bytes.
+    """
+    photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
+    graph, labels = flags.pop("graph"), flags.pop("labels")
+    entry = InputOptions(**flags)
+    for path in (graph, labels):
+        check_readable(path)
+    with quiet_tensorflow():
+        from graphnets.classifier.predict import Classifier, photo_paths
+
+    classifier = Classifier(graph, labels, entry)
+    _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
+
+
+def _say_predictions(predictions: Iterable, as_json: bool) -> None:
+    read = left_out = 0
+    for prediction in predictions:
+        if prediction.problem:
+            left_out += 1
+            click.echo(f"{shown(prediction.path)}: left out, {shown(prediction.problem)}", err=True)
+        else:
+            read += 1
+        if as_json:
+            click.echo(json.dumps(_as_json(prediction)))
+        elif not prediction.problem:
+            click.echo(shown(prediction.path))
+            for label, score in prediction.top:
+                click.echo(f"  {score:.4f}  {shown(label)}")
+    if left_out:
+        click.echo(f"{read} photos classified, {left_out} left out", err=True)
+    if not read:
+        raise GraphnetsError("no photo could be classified; wanted readable pictures")
+
+
+def _as_json(prediction) -> dict:
+    if prediction.problem:
+        return {"path": prediction.path, "problem": prediction.problem}
+    label, score = prediction.top[0]
+    top = [{"label": label, "score": score} for label, score in prediction.top]
+    return {"path": prediction.path, "label": label, "score": score, "top": top}
+
+
+@click.command()
+@photo_flags
+@click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
+def extract(output: str, **flags) -> None:
+    """Write the features of a folder's photos to one .npz: features, paths, labels."""
+    target = _npz(output)
+    check_network(flags)
+    check_photos(flags["image_dir"])
+    check_target(target)
+    check_writable(Path(flags["bottleneck_dir"]))
+    with quiet_tensorflow():
+        import numpy as np
+
+        from graphnets.features.bottlenecks import Bottlenecks
+        from graphnets.files import whole_file, writing
+        from graphnets.photos.images import scan
+
+    progress = progress_bar()
+    network = opened(flags)
+    photos = scan(flags["image_dir"], progress)
+    bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
+    photos = bottlenecks.add(photos, progress, lambda line: say(f"warning: {line}"))
+    say_left_out(photos[photos.problem != ""])
+    photos = photos[photos.problem == ""]
+    features = bottlenecks.read(photos)
+    columns = {"paths": photos.path, "labels": photos.label}
+    with writing(target), whole_file(target) as temporary, open(temporary, "wb") as file:
+        np.savez(  # a file, as to a name NumPy may add an ending
+            file,
+            features=features,
+            **{name: column.to_numpy(str) for name, column in columns.items()},
+        )
+    names = ",".join(bottlenecks.names)
+    click.echo(
+        f"{shown(target)}: {features.shape[0]} photos, {features.shape[1]} features of {names}"
+    )
+
+
+def _npz(output: str) -> Path:
+    """The file that an --output names, with .npz at its end; GraphnetsError if it names none."""
+    lower = output.lower()
+    if lower.endswith(OTHER_FORMATS):
+        raise GraphnetsError(
+            f"--output {shown(output)} names another format, features are written as .npz; name a "
+            "file that ends in .npz"
+        )
+    target = Path(output if lower.endswith(".npz") else f"{output}.npz")
+    if not os.path.basename(output) or os.path.isdir(output) or os.path.isdir(target):
+        raise GraphnetsError(
+            f"--output {shown(output)} is a folder; name a file in it, such as "
+            f"{shown(Path(output) / 'features.npz')}"
+        )
+    return target
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@network_flags
+@click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> None:
+    """Name what is in IMAGES, files or whole folders: ImageNet's classes, likeliest first."""
+    check_network(flags)
+    with quiet_tensorflow():
+        from graphnets.classifier.classify import ImageNetClassifier
+        from graphnets.classifier.predict import photo_paths
+
+    classifier = ImageNetClassifier(opened(flags))
+    _say_predictions(classifier.predict(photo_paths(images), top_k), as_json)

@@ -1,0 +1,154 @@
+"""Whether a stranger's GraphDef is sound, told before TensorFlow computes with it.
+
+TensorFlow checks a graph when it imports it, and raises. What it takes for granted even then, a
+failing CHECK of which ends the process, is checked here first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError, check_kind
+
+WANTED = "a GraphDef, as graphnets.read_graph_def(file) or graph.as_graph_def() gives"
+SMALL = 1024  # bytes of a Const from which on its values decide no shapes
+ROOM = 64 << 20  # bytes that the Consts may take beyond those of the graph: one can fill a shape
+LARGEST = 1 << 30  # bytes of a tensor, for one picture
+
+
+@contextmanager
+def refusing(source: str) -> Iterator[None]:
+    """GraphnetsError in place of whatever else TensorFlow, NumPy and Python raise for a graph."""
+    try:
+        yield
+    except GraphnetsError:
+        raise
+    except Exception as error:  # almost any: ValueError, KeyError, tf.errors.OpError ...
+        raise GraphnetsError(
+            f"{source} is no sound graph: {_reason(error)}; wanted a frozen graph that TensorFlow "
+            f"{tf.version.VERSION} can import"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
+    return text or type(error).__name__
+
+
+@contextmanager
+def running(source: str) -> Iterator[None]:
+    """GraphnetsError in place of TensorFlow's for a graph that fails as it runs."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split())
+        raise GraphnetsError(f"{source} fails as it runs: {reason}") from error
+
+
+def check(graph_def: tf.GraphDef, source: str = "the graph") -> None:
+    """Raise GraphnetsError unless TensorFlow can import the GraphDef, safely and in memory."""
+    check_kind("graph_def", graph_def, tf.GraphDef, WANTED)
+    with refusing(source):
+        nodes = [*graph_def.node]
+        for function in graph_def.library.function:
+            nodes += function.node_def
+        _check_constants(nodes, graph_def.ByteSize() + ROOM)
+        _check_calls(graph_def.library)
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(_without_values(graph_def), name="")
+        for op in graph.get_operations():
+            for tensor in op.outputs:
+                _check_size(tensor)
+
+
+def imported(
+    graph_def: tf.GraphDef,
+    input_map: Mapping[str, tf.Tensor],
+    return_elements: Sequence[str],
+    name: str,
+    source: str = "the graph",
+) -> list[tf.Tensor]:
+    """`tf.import_graph_def` of a graph that was checked, with the caller's inputs and name."""
+    try:
+        return tf.import_graph_def(graph_def, input_map, return_elements, name)
+    except Exception as error:  # as in `refusing`
+        raise GraphnetsError(
+            f"{source} cannot be imported with these inputs, outputs and name: {_reason(error)}"
+        ) from error
+
+
+def _check_constants(nodes: Iterable[tf.NodeDef], room: int) -> None:
+    for node in nodes:
+        if node.op == "Const" and not {"dtype", "value"} <= node.attr.keys():
+            raise ValueError(f"{node.name} has no value")
+        if node.op == "Const" and node.attr["value"].tensor.dtype != node.attr["dtype"].type:
+            raise ValueError(f"{node.name} has values of another type than it says")
+        for attr in node.attr.values():
+            tensors = [attr.tensor] if attr.HasField("tensor") else attr.list.tensor
+            room -= sum(_bytes(node.name, tensor) for tensor in tensors)
+        if room < 0:
+            raise ValueError("its constants take far more memory than the graph has bytes")
+
+
+def _bytes(name: str, tensor) -> int:
+    """What a tensor takes in memory; ValueError unless its values fit its shape and type."""
+    dtype = tf.as_dtype(tensor.dtype)
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    if tensor.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
+        raise ValueError(f"{name} has values of no definite shape")
+    if not (dtype.is_numpy_compatible and dtype.as_datatype_enum <= tf.uint64.as_datatype_enum):
+        raise ValueError(f"{name} has values of the type {dtype.name}")
+    count, content = math.prod(sizes), len(tensor.tensor_content)
+    listed = [len(value) for field, value in tensor.ListFields() if field.name.endswith("_val")]
+    if dtype == tf.string:  # one takes a byte in the file or more, and 24 in memory
+        fits = not content or content >= count
+    else:
+        fits = not content or content == count * dtype.size
+    if not fits or max(listed, default=0) > count * (2 if dtype.is_complex else 1):
+        raise ValueError(f"{name} has other values than its shape {sizes} wants")
+    return count * (dtype.size or 24)
+
+
+def _check_calls(library) -> None:
+    """Raise ValueError if a function calls itself, at any remove: it would be called for ever."""
+    calls = {function.signature.name: _called(function) for function in library.function}
+    while calls:
+        leaves = [name for name, called in calls.items() if not called & calls.keys()]
+        if not leaves:
+            raise ValueError(f"its function {min(calls)} calls itself")
+        for name in leaves:
+            del calls[name]
+
+
+def _called(function) -> set[str]:
+    names = set()
+    for node in function.node_def:
+        names.add(node.op)
+        for attr in node.attr.values():
+            names.update(called.name for called in (attr.func, *attr.list.func))
+    return names
+
+
+def _without_values(graph_def: tf.GraphDef) -> tf.GraphDef:
+    """The graph with placeholders for its large constants, to import it in a tenth of the time."""
+    result = tf.GraphDef(versions=graph_def.versions, library=graph_def.library)
+    for node in graph_def.node:
+        if node.op == "Const" and node.attr["value"].ByteSize() > SMALL:
+            const = node
+            node = tf.NodeDef(name=const.name, op="Placeholder", input=const.input)
+            node.attr["dtype"].CopyFrom(const.attr["dtype"])
+            node.attr["shape"].shape.CopyFrom(const.attr["value"].tensor.tensor_shape)
+        result.node.append(node)
+    return result
+
+
+def _check_size(tensor: tf.Tensor) -> None:
+    """Raise ValueError if a tensor is too large for one picture already."""
+    sizes = tensor.shape.as_list() if tensor.shape.rank else []
+    size = math.prod(size or 1 for size in sizes) * (tensor.dtype.base_dtype.size or 1)
+    if size > LARGEST:
+        raise ValueError(f"its {tensor.name}, {tensor.dtype.name} {sizes}, takes {size} bytes")

@@ -1,0 +1,50 @@
+"""extract writes the file that is named, or says at once why it cannot."""
+
+import os
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from graphnets.cli.commands import main
+
+
+def extract(photo_folder, tmp_path, output):
+    flags = ["--architecture", "alexnet", "--weights", "random", "--endpoint", "conv1"]
+    folders = ["--image_dir", photo_folder, "--bottleneck_dir", tmp_path / "B", "--output", output]
+    return CliRunner().invoke(main, ["extract", *flags, *map(str, folders)])
+
+
+@pytest.mark.parametrize(
+    "named, written",
+    [("feats_0.5", "feats_0.5.npz"), ("feats.npz", "feats.npz"), ("FEATS.NPZ", "FEATS.NPZ")],
+)
+def test_what_is_named_is_what_is_written(photo_folder, tmp_path, named, written):
+    for path in sorted(photo_folder.glob("*/*"))[9:]:
+        if path.stem not in ("000", "001", "002"):
+            path.unlink()  # a pass of AlexNet takes its time
+    result = extract(photo_folder, tmp_path, tmp_path / "new" / named)
+    assert result.exit_code == 0, result.output
+    assert os.listdir(tmp_path / "new") == [written]
+    assert f"{tmp_path / 'new' / written}: " in result.output
+    with np.load(tmp_path / "new" / written) as found:
+        assert len(found["features"]) == len(found["paths"]) == len(found["labels"]) > 8
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npy", ".h5", ".tar.gz"])
+def test_another_format_is_refused_before_a_photo_is_run(photo_folder, tmp_path, ending):
+    result = extract(photo_folder, tmp_path, tmp_path / f"feats{ending}")
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: --output {tmp_path}/feats{ending} names another format, features are written as "
+        ".npz; name a file that ends in .npz\n"
+    )
+    assert not (tmp_path / "B").exists()
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/"])
+def test_a_folder_is_refused(photo_folder, tmp_path, output):
+    result = extract(photo_folder, tmp_path, f"{tmp_path}/{output}")
+    assert result.exit_code == 1
+    assert "photos is a folder; name a file in it" in result.output.replace("/ is", " is")
+    assert not (tmp_path / "B").exists()

@@ -15,15 +15,15 @@ from graphnets.photos.reading import photo_reader
 from graphnets.sessions import Session
 from graphnets.zoo import names
 
-OUTPUTS = {"inception_v3": "softmax"}  # the endpoint with the probabilities; others have "prob"
 NAMES: dict[int, Callable[[], list[str]]] = {
     1000: names.imagenet_names,
+    1 + 1000: names.imagenet_names_behind_background,
     names.INCEPTION_OUTPUTS: names.inception_names,
 }
 
 
 class ImageNetClassifier:
-    """A pretrained network with the names of its 1000 (Inception of 2015: 1008) classes.
+    """A pretrained network with the names of its 1000 classes (1001 of TF-Slim, 1008 of 2015).
 
     labels: the name of each output, in their order.
     Raises GraphnetsError if the network's weights do not reach its last layer, or if it has
@@ -59,8 +59,13 @@ class ImageNetClassifier:
 
 
 def _probabilities(network: Network, photos: tf.Tensor) -> tf.Tensor:
-    """Add the network to the default graph; float32 (n, 1000) or (n, 1008)."""
-    output = OUTPUTS.get(network.name, "prob")
+    """Add the network to the default graph; float32 (n, 1000), or 1001, or 1008."""
+    output = network.output
+    if not output:
+        raise GraphnetsError(
+            f"{network.name} ends in no softmax behind its classifier, so it names no classes; "
+            "train one on its features with `graphnets retrain`"
+        )
     try:
         scores = network.build(photos, [output])[output]
     except GraphnetsError as error:

@@ -9,18 +9,25 @@ from functools import partial
 
 import click
 
+from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
+from graphnets.weights.places import mobilenet
 
 TEMPORARY = tempfile.gettempdir()
 VERBOSITIES = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]  # retrain.py's
 INSTEAD = {  # flags of retrain.py's that are not here
-    "tfhub_module": "modules are not loaded: name a network with --architecture, or a frozen "
-    "Inception v3 with --graph FILE",
     "checkpoint_path": "say --checkpoint_dir DIR, and --checkpoint_every STEPS",
 }
 # A TensorFlow-free copy; a test compares it with the library's.
-ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet"]
+ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet", "graph"]
+
+
+class Architecture(click.Choice):
+    """The name of a network: one of those listed, or a MobileNet's."""
+
+    def convert(self, value, param, ctx):  # noqa: D102 (click's)
+        return mobilenet(value) or super().convert(value, param, ctx)
 
 
 def options(*options: Callable) -> Callable:
@@ -42,13 +49,30 @@ def _refuse(instead: str, _: click.Context, parameter: click.Parameter, value: o
 network_flags = options(
     click.option(
         "--architecture",
-        type=click.Choice(ARCHITECTURES),
-        default="inception_v3",
-        help="The pretrained network; 'alexnet' reads its weights as the traffic-sign course does.",
+        type=Architecture(ARCHITECTURES),
+        help="The pretrained network; 'alexnet' reads its weights as the traffic-sign course does, "
+        "'graph' is any; or retrain.py's mobilenet_1.0_224 ...  [default: inception_v3; graph with "
+        "--graph]",
     ),
     click.option(
-        "--graph", "graph_file", type=click.Path(), help="Frozen Inception GraphDef (.pb)."
+        "--graph",
+        "--tfhub_module",
+        "graph_file",
+        type=click.Path(),
+        help="Frozen GraphDef (.pb), or the folder of a SavedModel.",
     ),
+    click.option(
+        "--input_layer", default="", help="Where pictures enter --graph.  [default: found]"
+    ),
+    click.option("--input_height", type=int, help="Of its pictures.  [default: the graph's]"),
+    click.option("--input_width", type=int, help="[default: the graph's]"),
+    click.option(
+        "--input_mean",
+        help="It takes (pixel - mean) / std; one number or three.  [default: 0, if it scales them]",
+    ),
+    click.option("--input_std", help="[default: 1, if it scales them]"),
+    click.option("--input_channels", type=click.Choice(CHANNELS), default="RGB"),
+    click.option("--signature", default="", help="Of a SavedModel.  [default: the one it serves]"),
     click.option(
         "--weights",
         help="Weights of the other networks (.npz, .npy, .safetensors), or 'random'.",

@@ -6,17 +6,18 @@ from functools import partial
 
 import click
 
-from graphnets.cli.flags import network_flags, options
-from graphnets.cli.network import check_network, opened
+from graphnets.cli.flags import Architecture, network_flags, options
+from graphnets.cli.network import architecture, check_network, inspected
 from graphnets.cli.terminal import quiet_tensorflow, say
 from graphnets.errors import shown
 
 FETCHED = ["inception_v3", "vgg16", "alexnet"]  # two readings, one file
+DRAWN = ["vgg16", "alexnet_caffe", "alexnet"]
 WIDEST = 60  # column of layer names
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(FETCHED))
+@click.argument("names", nargs=-1, type=Architecture(FETCHED))
 @options(
     click.option("--list", "only_list", is_flag=True, help="Show what is known and where it lies."),
     click.option("--file", type=click.Path(), help="A file that you have: it is checked and used."),
@@ -26,7 +27,7 @@ WIDEST = 60  # column of layer names
 def fetch(
     names: tuple[str, ...], only_list: bool, file: str | None, force: bool, model_dir: str | None
 ) -> None:
-    """Get the pretrained weights called NAMES."""
+    """Get the pretrained weights called NAMES, also retrain.py's mobilenet_1.0_224 ..."""
     from graphnets.zoo import fetch as fetching
 
     if not names and not only_list:
@@ -48,11 +49,14 @@ def fetch(
 @network_flags
 def inspect(**flags) -> None:
     """List a network's layers: index, name, kind, output shape, parameters."""
-    if flags["architecture"] != "inception_v3" and not flags["graph_file"]:
+    if architecture(flags) in DRAWN and not flags["graph_file"]:
         flags["weights"] = "random"  # the list is the same for all weights
     check_network(flags)
     with quiet_tensorflow():
-        layers = opened(flags).layers()
+        network = inspected(flags)
+        layers = network.layers()
+    for line in network.told():
+        say(line)
     width = min(WIDEST, max(len(shown(layer.name)) for layer in layers))
     click.echo(f"{'#':>4s}  {'name':{width}s}  {'kind':8s}  {'output':20s}  {'parameters':>11s}")
     for index, layer in enumerate(layers):

@@ -29,6 +29,7 @@ from graphnets.networks.network import (
     Trainable,
     check_graph,
     check_trainable,
+    chosen_names,
     float_images,
     unknown,
 )
@@ -196,6 +197,10 @@ class DeclaredNetwork(Network):
         behind = [name for name in names if self._names.index(name) >= first]
         return Cut(self._names[first - 1] if first else "", chosen, behind)
 
+    def parameters(self, layer: str) -> list[str]:
+        """See `Network.parameters`."""
+        return [f"{layer}/W", f"{layer}/b"] if layer in self._weights else []
+
     def parameter(self, name: str) -> np.ndarray:
         """See `Network.parameter`; a parameter is `layer/W` or `layer/b`."""
         layer, role = self._parameter(name)
@@ -227,12 +232,10 @@ class DeclaredNetwork(Network):
 
 def without(name: str, trainable: Trainable) -> Trainable:
     """The choice of layers but for the one of that name, which stands for the head."""
-    check_trainable(trainable)
-    if isinstance(trainable, bool):
-        return trainable
-    if isinstance(trainable, str):
-        trainable = [part.strip() for part in trainable.split(",")]
-    return [part for part in trainable if part and part.removesuffix(":") != name]
+    names = chosen_names(trainable)
+    if isinstance(names, bool):
+        return names
+    return [part for part in names if part.removesuffix(":") != name]
 
 
 def _fits(weights: Weights, layer: str, shapes: dict[str, tuple[tuple[int, ...], ...]]) -> bool:

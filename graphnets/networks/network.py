@@ -63,7 +63,8 @@ class Network(ABC):
 
     size is the height and width of the pictures it takes; fingerprint tells its weights from all
     others; default_endpoint may name several endpoints, with commas between. precision: what it
-    computes in, "float32" or "bfloat16".
+    computes in, "float32" or "bfloat16". output: the endpoint with the probabilities of its own
+    classes.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Network(ABC):
     default_endpoint: str
     fingerprint: str
     precision: str = FLOAT32
+    output: str = "prob"
 
     def session(self) -> tf.Session:
         """A session on the default graph that computes in the network's precision."""
@@ -116,6 +118,10 @@ class Network(ABC):
         (those of a Cut) are trainable variables, named SCOPE/parameter.
         """
 
+    def told(self) -> list[str]:
+        """What `graphnets inspect` says of the network before its layers, a line each."""
+        return []
+
     @abstractmethod
     def layers(self) -> list[LayerInfo]:
         """All layers, first to last."""
@@ -128,6 +134,10 @@ class Network(ABC):
         stands for the head, which always trains. Raises GraphnetsError for a layer that cannot
         train.
         """
+
+    @abstractmethod
+    def parameters(self, layer: str) -> list[str]:
+        """The parameters of a layer of `layers`, as `build` names their variables."""
 
     @abstractmethod
     def parameter(self, name: str) -> np.ndarray:
@@ -153,6 +163,18 @@ def check_trainable(trainable: object) -> None:
         except GraphnetsError:
             wanted = "True, False, a layer's name or a list of names"
             raise refused("trainable", trainable, wanted) from None
+
+
+def chosen_names(trainable: Trainable) -> bool | list[str]:
+    """A choice of layers as True, False or a list of names: "fc7, fc8" -> ["fc7", "fc8"].
+
+    Raises GraphnetsError for what is none.
+    """
+    check_trainable(trainable)
+    if isinstance(trainable, bool):
+        return trainable
+    parts = trainable.split(",") if isinstance(trainable, str) else trainable
+    return [part.strip() for part in parts if part.strip()]
 
 
 def check_graph(title: str, *tensors: object) -> None:

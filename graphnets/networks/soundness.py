@@ -115,7 +115,7 @@ def _bytes(name: str, tensor) -> int:
 
 def _check_calls(library) -> None:
     """Raise ValueError if a function calls itself, at any remove: it would be called for ever."""
-    calls = {function.signature.name: _called(function) for function in library.function}
+    calls = {f.signature.name: _called(f.node_def) for f in library.function}
     while calls:
         leaves = [name for name, called in calls.items() if not called & calls.keys()]
         if not leaves:
@@ -124,9 +124,23 @@ def _check_calls(library) -> None:
             del calls[name]
 
 
-def _called(function) -> set[str]:
+def keep_called(graph_def: tf.GraphDef, library) -> None:
+    """Give a graph those functions of a library that it calls, and those that they call."""
+    functions = {function.signature.name: function for function in library.function}
+    kept: set[str] = set()
+    waiting = _called(graph_def.node) & functions.keys()
+    while waiting:
+        name = waiting.pop()
+        kept.add(name)
+        waiting |= (_called(functions[name].node_def) & functions.keys()) - kept
+    del graph_def.library.function[:]
+    graph_def.library.function.extend(functions[name] for name in functions if name in kept)
+
+
+def _called(nodes: Iterable) -> set[str]:
+    """The names of what nodes are and call."""
     names = set()
-    for node in function.node_def:
+    for node in nodes:
         names.add(node.op)
         for attr in node.attr.values():
             names.update(called.name for called in (attr.func, *attr.list.func))

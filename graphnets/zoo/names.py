@@ -24,6 +24,11 @@ def imagenet_names() -> list[str]:
     return [row["names"] for row in _rows("imagenet_classes.csv")]
 
 
+def imagenet_names_behind_background() -> list[str]:
+    """The same names behind a class 0 for none of them, as TF-Slim's networks have them: 1001."""
+    return ["(background)", *imagenet_names()]
+
+
 def inception_names() -> list[str]:
     """The same names in the order of the 1008 outputs of the Inception graph of 2015-12-05.
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 
+import backbones
 import graphs
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 from tiny import pixels, resized_by_hand, softmax_by_hand, write_png
 
+from graphnets import open_network
 from graphnets.classifier.classify import ImageNetClassifier
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.networks import inception, vgg16
@@ -178,8 +180,8 @@ def test_another_number_of_outputs_is_no_imagenet():
     with pytest.raises(GraphnetsError) as caught:
         ImageNetClassifier(colours(classes=43))
     assert str(caught.value) == (
-        "the endpoint 'prob' of colours is (None, 43), wanted (n, 1000 or 1008), ImageNet's "
-        "classes; a classifier of your own is for `graphnets predict`"
+        "the endpoint 'prob' of colours is (None, 43), wanted (n, 1000 or 1001 or 1008), "
+        "ImageNet's classes; a classifier of your own is for `graphnets predict`"
     )
 
 
@@ -215,3 +217,29 @@ def test_vgg16_from_the_convolutions_alone_cannot_classify():
     }
     with pytest.raises(GraphnetsError, match="all layers of vgg16: .*fc6, fc7, fc8 missing"):
         ImageNetClassifier(vgg16.DECLARED.network(convolutions, "zeros"))
+
+
+def test_a_network_of_tf_slims_has_a_background_class(tmp_path):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 8, 8, 3], "x") / 255.0
+        y = tf.matmul(tf.reshape(x, [-1, 192]), backbones.drawn("W", 192, 1001), name="logits")
+        tf.nn.softmax(y, name="y")
+
+    path = graphs.write(tmp_path / "slim.pb", backbones.frozen(build, "y"))
+    labels = ImageNetClassifier(open_network("graph", path)).labels
+    assert labels[:2] == ["(background)", "tench, Tinca tinca"]
+    assert len(labels) == 1001
+
+
+def test_a_graph_without_classes_names_none(tmp_path):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 8, 8, 3], "x") / 255.0
+        tf.nn.relu(tf.nn.conv2d(x, backbones.drawn("W", 3, 3, 3, 4), 1, "SAME"), name="y")
+
+    path = graphs.write(tmp_path / "maps.pb", backbones.frozen(build, "y"))
+    with pytest.raises(GraphnetsError) as caught:
+        ImageNetClassifier(open_network("graph", path))
+    assert str(caught.value) == (
+        "graph ends in no softmax behind its classifier, so it names no classes; train one on its "
+        "features with `graphnets retrain`"
+    )

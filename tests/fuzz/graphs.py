@@ -26,14 +26,18 @@ SECONDS = 60  # in which the child has to answer
 
 @functools.cache
 def sound():
-    """The bytes of sound graphs: this library's, one like Inception's of 2015, retrain.py's."""
+    """The bytes of sound graphs: this library's, one like Inception's of 2015, retrain.py's, ..."""
+    import backbones
     import graphs
     from tiny import a_head, tiny_network
 
     from graphnets.classifier.export import classifier_graph_def
 
     own = classifier_graph_def(tiny_network(), ["conv2"], a_head())
-    found = (own, graphs.inception_like(), graphs.retrained_like())
+    found = [own, graphs.inception_like(), graphs.retrained_like()]
+    for norm in (backbones.fused, backbones.of_ops):
+        build = functools.partial(backbones.mobile, 1, keep=True, norm=norm)
+        found.append(backbones.frozen(build, "net/Predictions"))
     return [graph.SerializeToString(deterministic=True) for graph in found]
 
 
@@ -49,10 +53,15 @@ def cases(seed, count):
 
 
 def check(data):
-    """Have the child judge a graph; that it dies or does not answer is a fault."""
+    """Have the child judge a graph."""
+    in_child(judged, data)
+
+
+def in_child(judge, data):
+    """Have the child judge a file; that it dies or does not answer is a fault."""
     pool = _child()
     try:
-        found = pool.submit(judged, data).result(SECONDS)
+        found = pool.submit(judge, data).result(SECONDS)
     except BrokenProcessPool:
         _child.cache_clear()
         raise AssertionError("the process dies") from None
@@ -86,6 +95,7 @@ def judged(data):
     from tests.fuzz.judge import verdict
 
     ways = WAYS[b"DecodeJPGInput" in data, b"final_weights" in data]
+    ways = (backbone, backbone, unfrozen) if b"Conv2d_0" in data else ways
     reader = Way(ways[zlib.crc32(data) % len(ways)])
     found = verdict(reader, data)
     return found if found in ("sound", "refused") else f"{reader}: {found}"
@@ -162,6 +172,23 @@ def inception(path):
         network.run(session, [layers[name] for name in names], x, pictures)
 
 
+def backbone(path):
+    """As any graph that takes pictures: its layers, its features, all of it in training."""
+    import tensorflow.compat.v1 as tf
+
+    from graphnets.zoo.architectures import open_network
+
+    network = open_network("graph", path, input_mean=127.5, input_std=127.5)
+    names = [network.default_endpoint, *[layer.name for layer in network.layers()][-2:]]
+    cut = network.cut(names[:1], True)
+    with tf.Graph().as_default(), network.session() as session:
+        x = tf.placeholder(tf.float32, [None, *network.size, 3])
+        layers = network.build(x, names, "", cut.layers)
+        session.run(tf.global_variables_initializer())
+        pictures = np.ones((2, *network.size, 3), np.float32)
+        network.run(session, [layers[name] for name in names], x, pictures)
+
+
 def unfrozen(path):
     """Un-freeze all parameters, as the graph is and modernised; both give the same."""
     import tensorflow.compat.v1 as tf
@@ -180,8 +207,9 @@ def unfrozen(path):
                 for op in session.graph.get_operations()
                 if op.name.endswith(("DecodeJpeg/contents", "DecodeJPGInput"))
             ]
+            feed = dict.fromkeys(entries, photo())
             try:
-                found.append(session.run(result, dict.fromkeys(entries, photo())))
+                found.append(session.run(result, feed))
             except (tf.errors.OpError, TypeError, ValueError):  # in a session of the caller's
                 return
     if found[0].dtype.kind == "f":
@@ -192,8 +220,8 @@ OWN = functools.partial(predicted, labels=3)
 BYTES = functools.partial(predicted, labels=5, input_layer="DecodeJpeg/contents")
 PICTURES = functools.partial(predicted, labels=5, input_layer="Mul", input_mean=128, input_std=128)
 WAYS = {  # by whether a graph has this library's input, and retrain.py's head
-    (True, False): (OWN, OWN, unfrozen),
+    (True, False): (OWN, OWN, unfrozen, backbone),
     (True, True): (OWN, unfrozen),
     (False, False): (inception, unfrozen),
-    (False, True): (BYTES, PICTURES, inception, unfrozen),
+    (False, True): (BYTES, PICTURES, inception, unfrozen, backbone),
 }

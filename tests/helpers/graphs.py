@@ -86,6 +86,11 @@ def write(path, graph_def: tf.GraphDef) -> Path:
     return path
 
 
+def read(path) -> tf.GraphDef:
+    """The GraphDef in a .pb file, as it is."""
+    return tf.GraphDef.FromString(Path(path).read_bytes())
+
+
 def run(graph_def, feed, names):
     """What a GraphDef's tensors are, in a graph of their own."""
     with tf.Graph().as_default(), tf.Session() as session:

@@ -11,9 +11,10 @@ from PIL import Image
 
 import graphnets
 from graphnets.errors import GraphnetsError
-from graphnets.networks import frozen, inception
+from graphnets.networks import inception
 from graphnets.networks.inception import Inception, inception_endpoints
 from graphnets.networks.network import LayerInfo
+from graphnets.networks.rewriting import modernised
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,8 @@ def test_another_graph_is_refused(missing, tmp_path):
         inception.inception_graph_def(path)
     assert str(caught.value) == (
         f"{path} has no {missing}; wanted the Inception v3 graph of 2015-12-05, "
-        "classify_image_graph_def.pb (inception5h.zip holds another network)"
+        "classify_image_graph_def.pb (inception5h.zip holds another network): another graph goes "
+        "with --architecture graph"
     )
 
 
@@ -177,14 +179,18 @@ def test_parameters_are_the_weights_and_one_bias_a_channel(network):
     assert sum(layer.parameters for layer in network.layers()) == wanted
 
 
-def test_a_batch_norm_that_could_not_be_folded_is_no_layer_of_its_own():
+def test_a_batch_norm_that_could_not_be_folded_is_a_layer_of_its_own():
     graph_def = graphs.inception_like()
     graph_def.node.add(name="also", op="Relu", input=["conv/Conv2D"]).attr[
         "T"
     ].type = tf.float32.as_datatype_enum
-    layers = inception.network(frozen.modernised(graph_def), "").layers()
-    assert [layer.name for layer in layers][:2] == ["conv", "conv_1"]
-    assert layers[0].parameter_shapes == ((3, 3, 3, 8), (8,))
+    layers = inception.network(modernised(graph_def), "").layers()
+    assert [layer.name for layer in layers][:4] == [
+        "conv/Conv2D", "also", "conv", "conv_1",
+    ]  # fmt: skip
+    assert layers[0].parameter_shapes == ((3, 3, 3, 8),)
+    assert layers[2].kind == "scale"
+    assert layers[2].parameter_shapes == ((8,), (8,))
 
 
 def test_every_endpoint_by_name_equals_the_untouched_graph(path):

@@ -7,13 +7,14 @@ import tensorflow.compat.v1 as tf
 from graphs import built, images, untouched
 
 from graphnets.errors import GraphnetsError
-from graphnets.networks import frozen, inception
+from graphnets.networks import inception
 from graphnets.networks.network import Cut
+from graphnets.networks.rewriting import modernised
 
 
 @pytest.fixture(scope="module")
 def network():
-    return inception.network(frozen.modernised(graphs.inception_like()), "print")
+    return inception.network(modernised(graphs.inception_like()), "print")
 
 
 MIXED = ["mixed/conv", "mixed/tower/conv", "mixed/tower/conv_1", "mixed/tower_1/conv"]

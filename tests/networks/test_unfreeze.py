@@ -6,7 +6,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
-from graphnets.networks import frozen
+from graphnets.networks.nodes import constant
+from graphnets.networks.rewriting import modernised
 from graphnets.networks.unfreeze import import_unfrozen, matches, parameter_names, with_values
 
 STD = np.array([0.5, 0.4, 0.3], np.float32)
@@ -111,7 +112,7 @@ def test_what_scales_the_pictures_is_no_parameter_unless_it_is_named():
     everything = parameter_names(foreign(), "*")
     assert parameter_names(foreign(), "net/scaled/y") == ["net/scaled/y"]
     assert "net/scaled/y" not in everything
-    scalars = [name for name in everything if frozen.constant(nodes(foreign()), name).ndim == 0]
+    scalars = [name for name in everything if constant(nodes(foreign()), name).ndim == 0]
     assert scalars == []
 
 
@@ -120,7 +121,7 @@ def nodes(graph_def):
 
 
 def test_the_parameters_of_inceptions_layers_are_weights_and_folded_bias():
-    graph_def = frozen.modernised(graphs.inception_like())
+    graph_def = modernised(graphs.inception_like())
     assert parameter_names(graph_def, "conv_2") == [
         "conv_2/conv2d_params", "conv_2/batchnorm/folded_bias",
     ]  # fmt: skip
@@ -133,7 +134,7 @@ def test_the_parameters_of_inceptions_layers_are_weights_and_folded_bias():
 @pytest.mark.parametrize("pattern", ["mixed_7", "", "Mul", "pool", "ResizeBilinear/size"])
 def test_a_pattern_that_matches_nothing_says_what_there_is(pattern):
     with pytest.raises(GraphnetsError) as caught:
-        parameter_names(frozen.modernised(graphs.inception_like()), pattern)
+        parameter_names(modernised(graphs.inception_like()), pattern)
     assert str(caught.value) == (
         f"no parameter matches {pattern!r}; this graph has parameters in conv, conv_1, conv_2, "
         "mixed, mixed_1, softmax: name a node there, or give a shell pattern"
@@ -191,7 +192,7 @@ def test_gradients_are_those_of_finite_differences(name):
         [gradient] = tf.gradients(loss, tf.trainable_variables())
         session.run(tf.global_variables_initializer())
         gradient = session.run(gradient)
-    value = frozen.constant(nodes(graph_def), name)
+    value = constant(nodes(graph_def), name)
     place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
     delta = np.zeros_like(value)
     delta[place] = 0.01
@@ -277,11 +278,11 @@ def test_an_unknown_tensor_to_replace():
 def test_the_same_values_give_the_same_bytes_and_the_given_graph_is_left_alone():
     graph_def = foreign()
     before = graph_def.SerializeToString(deterministic=True)
-    values = {name: frozen.constant(nodes(graph_def), name) for name in parameter_names(
+    values = {name: constant(nodes(graph_def), name) for name in parameter_names(
         graph_def, "*")}  # fmt: skip
     assert with_values(graph_def, values).SerializeToString(deterministic=True) == before
     doubled = with_values(graph_def, {name: value * 2 for name, value in values.items()})
-    np.testing.assert_array_equal(frozen.constant(nodes(doubled), "net/W5"), values["net/W5"] * 2)
+    np.testing.assert_array_equal(constant(nodes(doubled), "net/W5"), values["net/W5"] * 2)
     assert graph_def.SerializeToString(deterministic=True) == before
 
 

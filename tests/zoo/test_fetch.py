@@ -268,7 +268,7 @@ def test_the_folder_follows_the_environment(tmp_path, monkeypatch):
 def test_unknown_name_lists_the_known_ones(call, tmp_path):
     with pytest.raises(
         GraphnetsError,
-        match="no weights called 'resnet'; known are inception_v3, vgg16, alexnet, alexnet_caffe$",
+        match="no architecture 'resnet'; wanted one of inception_v3, vgg16, alexnet, alexnet_c",
     ):
         call("resnet", tmp_path)
 

@@ -10,9 +10,9 @@ from fetching import BODY, MEMBER, listing, sources, tgz
 from foreign import CONV, OURS, caffe_blobs, caffemodel, keras_h5, keras_layers, onnx_wheel
 
 from graphnets.errors import GraphnetsError
-from graphnets.weights import convert, formats
+from graphnets.weights import convert, formats, places
 from graphnets.weights.arrays import NpzWeights
-from graphnets.zoo import fetch
+from graphnets.zoo import archives, fetch
 
 pytestmark = pytest.mark.usefixtures("short_limits")
 
@@ -54,7 +54,7 @@ def test_a_file_of_the_users_is_checked_converted_and_put_in_place(
     content = (mine / file).read_bytes()
     said = []
     path = fetch.fetch(name, tmp_path / "weights", said.append, mine / file)
-    assert path == tmp_path / "weights" / fetch.FILES[name]
+    assert path == tmp_path / "weights" / places.FILES[name]
     assert listing(tmp_path / "weights") == [path.name, f"{path.name}.fetched.json"]
     layers = list(NpzWeights(path))
     assert f"{layers[0]} to {layers[-1]}" == holds
@@ -192,7 +192,7 @@ def test_an_archive_that_would_take_all_memory(inception, tmp_path, monkeypatch)
     inception(b"never asked")
     file = tmp_path / "inception.tgz"
     file.write_bytes(tgz((MEMBER, BODY)))
-    monkeypatch.setattr(fetch, "LARGEST_GRAPH", len(BODY) - 1)
+    monkeypatch.setattr(archives, "LARGEST", len(BODY) - 1)
     start = f"{file}: the archive has no readable {MEMBER} ("
     assert refused_file("inception_v3", file, tmp_path / "w") == (
         f"{start}it has {len(BODY):,} bytes, wanted {len(BODY) - 1:,} at most)"

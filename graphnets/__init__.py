@@ -19,6 +19,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "photos.reading": ["variants"],
     "networks.alexnet": ["AlexNet", "alexnet_endpoints"],
     "networks.vgg16": ["VGG16", "vgg16_endpoints"],
+    "networks.efficientnet": ["EfficientNetLite0", "efficientnet_lite0_endpoints"],
     "networks.inception": ["Inception", "inception_endpoints", "inception_graph_def"],
     "networks.frozen": ["read_graph_def"],
     "networks.rewriting": ["modernised"],

@@ -20,7 +20,8 @@ INSTEAD = {  # flags of retrain.py's that are not here
     "checkpoint_path": "say --checkpoint_dir DIR, and --checkpoint_every STEPS",
 }
 # A TensorFlow-free copy; a test compares it with the library's.
-ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet", "graph"]
+LITES = ["efficientnet_lite0", "efficientnet_lite2"]
+ARCHITECTURES = ["inception_v3", "vgg16", "alexnet_caffe", "alexnet", *LITES, "graph"]
 
 
 class Architecture(click.Choice):

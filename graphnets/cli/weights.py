@@ -6,13 +6,13 @@ from functools import partial
 
 import click
 
-from graphnets.cli.flags import Architecture, network_flags, options
+from graphnets.cli.flags import LITES, Architecture, network_flags, options
 from graphnets.cli.network import architecture, check_network, inspected
 from graphnets.cli.terminal import quiet_tensorflow, say
 from graphnets.errors import shown
 
-FETCHED = ["inception_v3", "vgg16", "alexnet"]  # two readings, one file
-DRAWN = ["vgg16", "alexnet_caffe", "alexnet"]
+FETCHED = ["inception_v3", "vgg16", "alexnet", *LITES]  # two readings, one file
+DRAWN = ["vgg16", "alexnet_caffe", "alexnet", *LITES]
 WIDEST = 60  # column of layer names
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError, check_flag
-from graphnets.networks.declared import FEATURES, Building, Declared, WeightSource
+from graphnets.networks.declared import Building, Declared, WeightSource
 from graphnets.networks.layers import conv, fc, lrn, max_pool, softmax
 from graphnets.networks.network import Endpoints, Trainable
 from graphnets.networks.stack import Rows
@@ -79,7 +79,7 @@ def AlexNet(
     images = features if images is None else images
     check_flag("feature_extract", feature_extract)
     if feature_extract:
-        return alexnet_endpoints(images, until=FEATURES, reading=reading, **options)[FEATURES]
+        return alexnet_endpoints(images, until="fc7", reading=reading, **options)["fc7"]
     return alexnet_endpoints(images, reading=reading, **options)["prob"]
 
 

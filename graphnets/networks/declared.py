@@ -33,12 +33,19 @@ from graphnets.networks.network import (
     float_images,
     unknown,
 )
-from graphnets.networks.stack import Rows, declared_layers, layers_to_train, rows_until, stack
+from graphnets.networks.stack import (
+    Rows,
+    declared_layers,
+    keys,
+    layers_to_train,
+    parameter_shapes,
+    rows_until,
+    stack,
+)
 from graphnets.weights.arrays import Weights, read_weights
 from graphnets.weights.drawn import RANDOM, RandomWeights
 from graphnets.weights.places import weight_file
 
-FEATURES, LOGITS = "fc7", "fc8"
 WeightSource = str | os.PathLike[str] | Weights | None
 LARGEST = 4096  # pixels, where looking for the sizes that a network takes ends
 
@@ -55,7 +62,8 @@ class Building(TypedDict, total=False):
 class Declared:
     """A network's rows with what its weights want of pictures.
 
-    name is that of the weight file (see `weights.FILES`), title the variable scope.
+    name is that of the weight file (see `weights.FILES`), title the variable scope. features,
+    logits: the endpoints of the last features, and of the classes.
     preprocess: float32 (n, height, width, 3), RGB, 0 to 255 -> what the first layer takes.
     """
 
@@ -65,6 +73,8 @@ class Declared:
     size: tuple[int, int]
     preprocess: Callable[[tf.Tensor], tf.Tensor]
     default_endpoint: str
+    features: str = "fc7"
+    logits: str = "fc8"
 
     def layers(self, rows: Rows = ()) -> list[LayerInfo]:
         """The layers on pictures of the size that the network was trained on."""
@@ -72,8 +82,7 @@ class Declared:
 
     def shapes(self, rows: Rows = ()) -> dict[str, tuple[tuple[int, ...], ...]]:
         """{layer: (shape of W, shape of b)} of the layers that learn."""
-        layers = self.layers(rows)
-        return {layer.name: layer.parameter_shapes for layer in layers if layer.parameter_shapes}
+        return parameter_shapes(rows or self.rows, (None, *self.size, 3))
 
     def endpoints(
         self,
@@ -111,7 +120,7 @@ class Declared:
         if check_whole("classes", classes) < 1:
             raise GraphnetsError(f"{self.title} got classes={classes}, wanted 1 or more")
         head = fc(classes, relu=False)
-        return tuple((name, head if name == LOGITS else layer) for name, layer in self.rows)
+        return tuple((name, head if name == self.logits else layer) for name, layer in self.rows)
 
     def _weights(self, rows: Rows, given: WeightSource, skip: Sequence[str], seed: int) -> Weights:
         check_seed(seed)
@@ -127,8 +136,8 @@ class Declared:
             weights = read_weights(weights or weight_file(self.name))
         check_kind("weights", weights, Mapping, "a file, {layer: (W, b)}, 'random' or None")
         drawn = set(skip)
-        if rows is not self.rows and not _fits(weights, LOGITS, shapes):
-            drawn.add(LOGITS)
+        if rows is not self.rows and not _fits(weights, self.logits, shapes):
+            drawn.add(self.logits)
         if not drawn:
             return weights
         return ChainMap(RandomWeights({name: shapes[name] for name in drawn}, seed), weights)  # type: ignore[arg-type]
@@ -190,7 +199,9 @@ class DeclaredNetwork(Network):
     def cut(self, names: Sequence[str], trainable: Trainable) -> Cut:
         """See `Network.cut`."""
         until = self._last(names)
-        chosen = layers_to_train(self._declared.rows, without(LOGITS, trainable), until)
+        chosen = layers_to_train(
+            self._declared.rows, without(self._declared.logits, trainable), until
+        )
         if not chosen:
             return Cut(until, [], [])
         first = self._names.index(chosen[0])
@@ -199,7 +210,10 @@ class DeclaredNetwork(Network):
 
     def parameters(self, layer: str) -> list[str]:
         """See `Network.parameters`."""
-        return [f"{layer}/W", f"{layer}/b"] if layer in self._weights else []
+        rows = dict(self._declared.rows)
+        if layer not in rows:
+            raise unknown("layer", layer, self._names)
+        return [f"{key}/{role}" for key in keys(layer, rows[layer]) for role in "Wb"]
 
     def parameter(self, name: str) -> np.ndarray:
         """See `Network.parameter`; a parameter is `layer/W` or `layer/b`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import chain
 
 import tensorflow.compat.v1 as tf
 from google.protobuf.message import DecodeError
@@ -44,9 +45,15 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
         raise GraphnetsError(f"{path} holds no graph; wanted a frozen GraphDef, a .pb file")
     refuse_dangerous_ops(graph_def, str(path))
     soundness.check(graph_def, str(path))
-    for node in graph_def.node:
-        node.device = ""
+    forget_devices(graph_def)
     return graph_def
+
+
+def forget_devices(graph_def: tf.GraphDef) -> None:
+    """Take the devices out that a graph was made for: what has them here is not known."""
+    bodies = [function.node_def for function in graph_def.library.function]
+    for node in chain(graph_def.node, *bodies):
+        node.device = ""
 
 
 def refuse_dangerous_ops(graph_def: tf.GraphDef, source: str) -> None:

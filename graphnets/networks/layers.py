@@ -1,6 +1,6 @@
 """The layers of hand-written networks: each builds ordinary TF1 ops on a tensor.
 
-`conv(64, 3)` returns a `Layer`, which `graphnets.networks.network.stack` applies: declaring a
+`conv(64, 3)` returns a `Layer`, which `graphnets.networks.stack.stack` applies: declaring a
 network is writing a list of them. A layer asks `variable(role, shape)` for its
 parameters; where these come from and whether they train is decided there, so that freezing needs
 no plumbing here.
@@ -13,27 +13,34 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+OWN = ("",)  # the parts of a layer that is one
 BLOCK = 16  # channels, see `_sums_over_channels`
 
-Variable = Callable[[str, list[int]], tf.Tensor]  # ("W" or "b", shape) -> the parameter
+Variable = Callable[[str, list[int]], tf.Tensor]  # ("W", "b" or "part/W", shape) -> parameter
 
 
 class Layer(NamedTuple):
-    """A kind ("conv", "lrn", "max_pool", "fc", "softmax") and what builds it."""
+    """A kind ("conv", "lrn", "max_pool", "fc", "softmax" ...) and what builds it.
+
+    parts: what has parameters W and b in it, "" for the layer itself; those of a part are called
+    "part/W" and "part/b".
+    """
 
     kind: str
     build: Callable[[tf.Tensor, Variable], tf.Tensor]
+    parts: tuple[str, ...] = ()
 
     @property
     def learns(self) -> bool:
-        """Whether it has parameters, W and b."""
-        return self.kind in ("conv", "fc")
+        """Whether it has parameters."""
+        return bool(self.parts)
 
 
 def conv(
-    channels: int, size: int, stride: int = 1, padding: str = "SAME", groups: int = 1
-) -> Layer:
-    """Convolution, bias, ReLU. (n, h, w, c) -> (n, h', w', channels).
+    channels: int, size: int, stride: int = 1, padding: str = "SAME", groups: int = 1,
+    activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
+) -> Layer:  # fmt: skip
+    """Convolution, bias, ReLU or another activation. (n, h, w, c) -> (n, h', w', channels).
 
     W is (size, size, c / groups, channels): with groups, each part of the output channels sees
     its own part of the input channels.
@@ -46,18 +53,49 @@ def conv(
         W = variable("W", [size, size, depth // groups, channels])
         b = variable("b", [channels])
         if groups == 1:
-            return _convolved(x, W, b, stride, padding)
+            return activation(_convolved(x, W, b, stride, padding))
         # conv2d with groups needs oneDNN, which is not on everywhere; the parts cost no more.
         parts = zip(
             tf.split(x, groups, 3), tf.split(W, groups, 3), tf.split(b, groups), strict=True
         )
-        return tf.concat([_convolved(*part, stride, padding) for part in parts], 3)
+        return tf.concat([activation(_convolved(*part, stride, padding)) for part in parts], 3)
 
-    return Layer("conv", build)
+    return Layer("conv", build, OWN)
 
 
 def _convolved(x: tf.Tensor, W: tf.Tensor, b: tf.Tensor, stride: int, padding: str) -> tf.Tensor:
-    return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, W, stride, padding), b))
+    return tf.nn.bias_add(tf.nn.conv2d(x, W, stride, padding), b)
+
+
+def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
+    """Inverted residual block (Sandler et al. 2018), ReLU6. (n, h, w, c) -> (n, h', w', channels).
+
+    A 1 x 1 convolution to c * expansion channels ("expand", none for 1), a depthwise one of
+    size x size ("depthwise"), a 1 x 1 one without activation ("project"); and x again, where the
+    block keeps its shape.
+    """
+
+    def build(x: tf.Tensor, variable: Variable) -> tf.Tensor:
+        inputs = x.shape.as_list()[3]
+        inner = inputs * expansion
+        y = x
+        if expansion > 1:
+            W, b = variable("expand/W", [1, 1, inputs, inner]), variable("expand/b", [inner])
+            y = tf.nn.relu6(_convolved(y, W, b, 1, "SAME"))
+        W = variable("depthwise/W", [size, size, inner, 1])
+        y = tf.nn.depthwise_conv2d(y, W, [1, stride, stride, 1], "SAME")
+        y = tf.nn.relu6(tf.nn.bias_add(y, variable("depthwise/b", [inner])))
+        W, b = variable("project/W", [1, 1, inner, channels]), variable("project/b", [channels])
+        y = _convolved(y, W, b, 1, "SAME")
+        return x + y if stride == 1 and inputs == channels else y
+
+    parts = ("expand", "depthwise", "project")
+    return Layer("mbconv", build, parts if expansion > 1 else parts[1:])
+
+
+def mean() -> Layer:
+    """The mean over each map. (n, h, w, c) -> (n, c)."""
+    return Layer("mean", lambda x, _: tf.reduce_mean(x, [1, 2]))
 
 
 def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
@@ -125,7 +163,7 @@ def fc(units: int, relu: bool = True, maps: int | None = None) -> Layer:
         y = tf.nn.xw_plus_b(tf.reshape(x, [-1, inputs]), W, variable("b", [units]))
         return tf.nn.relu(y) if relu else y
 
-    return Layer("fc", build)
+    return Layer("fc", build, OWN)
 
 
 def softmax() -> Layer:

@@ -74,6 +74,7 @@ def read_saved_model(folder: str | os.PathLike[str], signature: str = "") -> Mod
         values = _Values(graph_def, meta.saver_def.restore_op_name, Path(folder))
         result = _frozen(computing, values, outputs)
     frozen.refuse_dangerous_ops(result, source)
+    frozen.forget_devices(result)
     soundness.check(result, source)
     return Model(result, outputs)
 

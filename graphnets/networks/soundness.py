@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import tensorflow.compat.v1 as tf
+from tensorflow.python.framework import op_def_registry
 
 from graphnets.errors import GraphnetsError, check_kind
 
 WANTED = "a GraphDef, as graphnets.read_graph_def(file) or graph.as_graph_def() gives"
 SMALL = 1024  # bytes of a Const from which on its values decide no shapes
 ROOM = 64 << 20  # bytes that the Consts may take beyond those of the graph: one can fill a shape
+MOST_OUTPUTS = 1 << 16  # of one node
 LARGEST = 1 << 30  # bytes of a tensor, for one picture
 
 
@@ -57,6 +59,7 @@ def check(graph_def: tf.GraphDef, source: str = "the graph") -> None:
         for function in graph_def.library.function:
             nodes += function.node_def
         _check_constants(nodes, graph_def.ByteSize() + ROOM)
+        _check_counts(nodes)
         _check_calls(graph_def.library)
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(_without_values(graph_def), name="")
@@ -111,6 +114,20 @@ def _bytes(name: str, tensor) -> int:
     if not fits or max(listed, default=0) > count * (2 if dtype.is_complex else 1):
         raise ValueError(f"{name} has other values than its shape {sizes} wants")
     return count * (dtype.size or 24)
+
+
+def _check_counts(nodes: Iterable[tf.NodeDef]) -> None:
+    """Raise ValueError if a node says that it has more inputs, or outputs, than can be."""
+    for node in nodes:
+        known = op_def_registry.get(node.op)
+        takes = known.input_arg if known else ()
+        for argument in (*takes, *(known.output_arg if known else ())):
+            count = node.attr[name].i if (name := argument.number_attr) in node.attr else 0
+            most = len(node.input) if argument in takes else MOST_OUTPUTS
+            if count > most:
+                raise ValueError(
+                    f"{node.name} says that its {name} is {count}, wanted {most} at most"
+                )
 
 
 def _check_calls(library) -> None:

@@ -72,17 +72,17 @@ def stack(
     another shape or not finite, and for an input that a layer cannot take.
     """
     chosen = layers_to_train(rows, trainable, until)
-    known = [name for name, layer in rows if layer.learns]
+    known = [key for name, layer in rows for key in keys(name, layer)]
     rows = rows_until(rows, until)[len(rows_until(rows, after)) if after else 0 :]
-    shapes = {i.name: i.parameter_shapes for i in declared_layers(rows, x.shape)}
-    biases = checked({name: pair for name, pair in shapes.items() if pair}, known, weights)
+    biases = checked(parameter_shapes(rows, x.shape), known, weights)
     endpoints = Endpoints()
     for name, layer in rows:
         with tf.variable_scope(name):
-            values = {
-                "W": functools.partial(_filters, weights, name),
-                "b": functools.partial(biases.__getitem__, name),
-            }
+            values = {}
+            for part, key in zip(layer.parts, keys(name, layer), strict=True):
+                role = f"{part}/" if part else ""
+                values[f"{role}W"] = functools.partial(_filters, weights, key)
+                values[f"{role}b"] = functools.partial(biases.__getitem__, key)
             try:
                 x = layer.build(x, _variables(values, name in chosen))
             except GraphnetsError:
@@ -91,6 +91,22 @@ def stack(
                 raise GraphnetsError(f"layer {name}: {error}") from None
         endpoints[name] = x
     return endpoints
+
+
+def keys(name: str, layer: Layer) -> list[str]:
+    """Under which names weights have the parameters of a layer: its own, or "layer/part" ..."""
+    return [f"{name}/{part}" if part else name for part in layer.parts]
+
+
+def parameter_shapes(
+    rows: Rows, input_shape: Sequence[int | None]
+) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """{layer or layer/part: (shape of W, shape of b)} of the rows that learn."""
+    found: dict[str, tuple[tuple[int, ...], ...]] = {}
+    for info, (name, layer) in zip(declared_layers(rows, input_shape), rows, strict=True):
+        shapes = iter(info.parameter_shapes)
+        found.update({key: (next(shapes), next(shapes)) for key in keys(name, layer)})
+    return found
 
 
 def checked(

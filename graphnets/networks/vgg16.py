@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import check_flag
-from graphnets.networks.declared import FEATURES, Building, Declared, WeightSource
+from graphnets.networks.declared import Building, Declared, WeightSource
 from graphnets.networks.layers import conv, fc, max_pool, softmax
 from graphnets.networks.network import Endpoints, Trainable
 
@@ -60,7 +60,7 @@ def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Ten
     """
     check_flag("feature_extract", feature_extract)
     if feature_extract:
-        return vgg16_endpoints(images, until=FEATURES, **options)[FEATURES]
+        return vgg16_endpoints(images, until="fc7", **options)["fc7"]
     return vgg16_endpoints(images, **options)["prob"]
 
 

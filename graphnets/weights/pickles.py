@@ -1,7 +1,7 @@
 """Pickled weights (`.npy` files of a dict), read without running them.
 
 A pickle names functions to be called. Here every name stands for a class of this module, none of
-which does more than to keep what it is given, and a name that is not in NAMES is refused.
+which does more than to keep what it is given, and a name that is not among `names` is refused.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pickled_weights(path: str | os.PathLike[str]) -> Pairs:
     with opened(path) as file:
         try:
             found = _load(file)
-        except _UnknownName as error:
+        except UnknownName as error:
             raise GraphnetsError(
                 f"{path} is a pickle that would run {error}, which is never done; {WANTED}"
             ) from None
@@ -151,16 +151,16 @@ def _load(file: BinaryIO) -> object:
         if not dtype.hasobject or shape != ():
             raise ValueError(f"it is one array, {dtype} {shape}")
         start = file.tell()
-    _check_steps(file)
+    check_steps(file)
     file.seek(start)
     # As bytes, Python 2's strings, arrays' values among them, need not be decoded and encoded.
-    found = _Unpickler(file, encoding="bytes").load()
+    found = _Weights(file, encoding="bytes").load()
     if isinstance(found, _Array) and isinstance(found.value, list) and len(found.value) == 1:
         return found.value[0]  # the array of one object that np.save makes of a dict
     return found
 
 
-def _check_steps(file: BinaryIO) -> None:
+def check_steps(file: BinaryIO) -> None:
     """Raise ValueError for a pickle whose reading could take all memory, crash Python or not end.
 
     The last is what a tuple of tuples does that are all one, as the key of a dict.
@@ -211,15 +211,20 @@ def _steps(file: BinaryIO) -> Iterator[tuple[str, int, int]]:
     raise ValueError("it ends too early")
 
 
-class _UnknownName(pickle.UnpicklingError):
-    """A pickle names what is not among NAMES."""
+class UnknownName(pickle.UnpicklingError):
+    """A pickle names what it may not."""
 
 
-class _Unpickler(pickle.Unpickler):
+class Unpickler(pickle.Unpickler):
+    """Makes what `names` has of the names in a pickle, and refuses all others."""
+
+    names: dict[str, Any]
+
     def find_class(self, module: str, name: str) -> Any:
-        found = NAMES.get(f"{module}.{name}")
+        """What stands for a name; raises UnknownName for one that does not."""
+        found = self.names.get(f"{module}.{name}")
         if found is None:
-            raise _UnknownName(repr(f"{module}.{name}"[:100]))
+            raise UnknownName(repr(f"{module}.{name}"[:100]))
         return found
 
 
@@ -308,13 +313,14 @@ class _Encode(_StandIn):
         return text.encode("latin1")
 
 
-NAMES: dict[str, type] = {
-    "numpy.ndarray": _Array,
-    "numpy.dtype": _DType,
-    "_codecs.encode": _Encode,
-    **{f"numpy.{core}.multiarray._reconstruct": _Reconstruct for core in ("core", "_core")},
-    **{f"numpy.{core}.numeric._frombuffer": _FromBuffer for core in ("core", "_core")},
-}
+class _Weights(Unpickler):
+    names = {
+        "numpy.ndarray": _Array,
+        "numpy.dtype": _DType,
+        "_codecs.encode": _Encode,
+        **{f"numpy.{core}.multiarray._reconstruct": _Reconstruct for core in ("core", "_core")},
+        **{f"numpy.{core}.numeric._frombuffer": _FromBuffer for core in ("core", "_core")},
+    }
 
 
 def _text(value: str | bytes) -> str:

@@ -14,6 +14,8 @@ FILES = {
     "vgg16": "vgg16.npz",
     "alexnet": "bvlc_alexnet.npz",
     "alexnet_caffe": "bvlc_alexnet.npz",  # the same weights, read in another way
+    "efficientnet_lite0": "efficientnet_lite0.npz",
+    "efficientnet_lite2": "efficientnet_lite2.npz",
 }
 
 # retrain.py's names: share of the channels, size of the pictures.

@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from graphnets.errors import GraphnetsError
+from graphnets.weights import efficientnet
 from graphnets.weights.arrays import Weights
 
 Shapes = dict[str, tuple[int, ...]]
@@ -37,8 +38,17 @@ def _vgg16() -> Shapes:
     return {**shapes, "fc6": (7 * 7 * 512, 4096), "fc7": (4096, 4096), "fc8": (4096, 1000)}
 
 
-SHAPES = {"alexnet": ALEXNET, "vgg16": _vgg16()}
-OPTIONAL = {"alexnet": (), "vgg16": ("fc6", "fc7", "fc8")}  # the convolutions alone are of use
+SHAPES = {
+    "alexnet": ALEXNET,
+    "vgg16": _vgg16(),
+    **{name: efficientnet.shapes(name) for name in efficientnet.WIDTH_AND_DEPTH},
+}
+OPTIONAL = {"vgg16": ("fc6", "fc7", "fc8")}  # the convolutions alone are of use
+
+
+def bias_shape(layer: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of b for that of W: one number for each channel that the layer gives."""
+    return shape[2:3] if layer.endswith("/depthwise") else shape[-1:]
 
 
 def fitting(
@@ -46,15 +56,17 @@ def fitting(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The network's layers among the weights that were read from `path`.
 
-    name: "alexnet" or "vgg16", whose fully connected layers may be missing.
+    name: "alexnet", "vgg16", whose fully connected layers may be missing, "efficientnet_lite0" ...
     Raises GraphnetsError that lists the layers which are missing or of another shape.
     """
-    shapes = SHAPES[name]
+    shapes, optional = SHAPES[name], OPTIONAL.get(name, ())
     found = {layer: weights[layer] for layer in shapes if layer in weights}
-    missing = [layer for layer in shapes if layer not in found and layer not in OPTIONAL[name]]
+    missing = [layer for layer in shapes if layer not in found and layer not in optional]
     problems = [f"{', '.join(missing)} missing"] if missing else []
     for layer, pair in found.items():
-        for role, array, shape in zip("Wb", pair, (shapes[layer], shapes[layer][-1:]), strict=True):
+        for role, array, shape in zip(
+            "Wb", pair, (shapes[layer], bias_shape(layer, shapes[layer])), strict=True
+        ):
             if array.shape != shape:
                 problems.append(f"{layer}/{role} of the shape {array.shape}, wanted {shape}")
     if problems:

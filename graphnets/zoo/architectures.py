@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphnets.errors import GraphnetsError, check_path, check_seed
 from graphnets.files import sha256
-from graphnets.networks import alexnet, inception, vgg16
+from graphnets.networks import alexnet, efficientnet, inception, vgg16
 from graphnets.networks.declared import Declared
 from graphnets.networks.network import Network
 from graphnets.networks.pictures import PictureOptions, Pictures
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 GRAPH = "graph"  # any frozen graph or SavedModel
 DECLARED: dict[str, Declared] = {
-    network.name: network for network in (vgg16.DECLARED, alexnet.CAFFE, alexnet.COURSE)
+    network.name: network
+    for network in (
+        vgg16.DECLARED,
+        alexnet.CAFFE,
+        alexnet.COURSE,
+        efficientnet.LITE0,
+        efficientnet.LITE2,
+    )
 }
 ARCHITECTURES = ("inception_v3", *DECLARED, GRAPH)
 
@@ -38,7 +45,8 @@ def open_network(
 ) -> Network:
     """The network "inception_v3", "vgg16", "alexnet_caffe", "alexnet" (the course's reading) ...
 
-    or "graph": any frozen graph or SavedModel that takes pictures.
+    "efficientnet_lite0", "efficientnet_lite2", or "graph": any frozen graph or SavedModel that
+    takes pictures.
     weights: a frozen GraphDef (.pb) for Inception; that or the folder of a SavedModel for "graph";
     .npz, .npy or .safetensors, or "random" (from the seed), for the others; or None for the file
     where `graphnets fetch` puts it. Nothing is downloaded. precision: what it computes in,

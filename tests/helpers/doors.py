@@ -249,6 +249,16 @@ CALLS = [
         "weights is True, wanted a",
     ),
     ("vgg16_endpoints", lambda w: g.vgg16_endpoints(images(), 3), "weights is 3, wanted a file"),
+    (
+        "EfficientNetLite0",
+        lambda w: g.EfficientNetLite0(images(), "random"),
+        "feature_extract is 'random', wanted True",
+    ),
+    (
+        "efficientnet_lite0_endpoints",
+        lambda w: g.efficientnet_lite0_endpoints(images(), 3),
+        "weights is 3, wanted a file",
+    ),
     ("Inception", lambda w: g.Inception(images(), "a.pb"), "feature_extract is 'a.pb', wanted"),
     (
         "Inception",

@@ -203,3 +203,16 @@ def test_a_resizing_to_no_size_is_no_inception(tmp_path):
         GraphnetsError, match=r"ResizeBilinear/size is \[ 0 47\], wanted the height"
     ):
         graphnets.inception_graph_def(graphs.write(tmp_path / "g.pb", graph_def))
+
+
+def test_a_node_of_more_inputs_or_outputs_than_it_has_is_refused():
+    """TensorFlow would make room for them before it counts."""
+    for op, attribute, most in (("ConcatV2", "N", 2), ("Split", "num_split", 65_536)):
+        graph_def = tf.GraphDef()
+        node = graph_def.node.add(name="y", op=op, input=["a", "b"])
+        node.attr[attribute].i = 2**31 - 1
+        with pytest.raises(GraphnetsError) as caught:
+            soundness.check(graph_def)
+        assert str(caught.value).startswith(
+            f"the graph is no sound graph: y says that its {attribute} is 2147483647, wanted {most}"
+        )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.networks import alexnet, vgg16
-from graphnets.weights.shapes import SHAPES, fitting
+from graphnets.networks import alexnet, efficientnet, vgg16
+from graphnets.weights.shapes import SHAPES, bias_shape, fitting
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,12 @@ from graphnets.weights.shapes import SHAPES, fitting
         ("alexnet", alexnet.CAFFE, 60_965_224),
         ("alexnet", alexnet.COURSE, 60_965_224),
         ("vgg16", vgg16.DECLARED, 138_357_544),
+        ("efficientnet_lite0", efficientnet.LITE0, 4_631_000),
+        ("efficientnet_lite2", efficientnet.LITE2, 6_063_024),
     ],
 )
 def test_they_are_the_networks(name, declared, parameters):
-    pairs = {layer: (shape, shape[-1:]) for layer, shape in SHAPES[name].items()}
+    pairs = {layer: (shape, bias_shape(layer, shape)) for layer, shape in SHAPES[name].items()}
     assert pairs == declared.shapes()
     assert sum(np.prod(shape) for pair in pairs.values() for shape in pair) == parameters
 
@@ -27,7 +29,10 @@ def weights(name, **changes):
     shapes = {**SHAPES[name], **changes}
     zero = np.zeros((), np.float32)
     return {
-        layer: (np.broadcast_to(zero, shape), np.broadcast_to(zero, SHAPES[name][layer][-1:]))
+        layer: (
+            np.broadcast_to(zero, shape),
+            np.broadcast_to(zero, bias_shape(layer, SHAPES[name][layer])),
+        )
         for layer, shape in shapes.items()
         if shape
     }

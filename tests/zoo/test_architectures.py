@@ -92,8 +92,8 @@ def test_an_unknown_architecture_lists_those_there_are(name):
         open_network(name)
     assert (
         str(caught.value) == f"no architecture {name!r}; wanted one of inception_v3, "
-        "vgg16, alexnet_caffe, alexnet, graph, mobilenet_v1_SHARE_SIZE (1.0, 0.75, 0.50 or 0.25; "
-        "224, 192, 160 or 128)"
+        "vgg16, alexnet_caffe, alexnet, efficientnet_lite0, efficientnet_lite2, graph, "
+        "mobilenet_v1_SHARE_SIZE (1.0, 0.75, 0.50 or 0.25; 224, 192, 160 or 128)"
     )
 
 

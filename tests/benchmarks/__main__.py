@@ -34,6 +34,7 @@ TABLES = {
     "inception": partial(_networks, networks.inception),
     "alexnet": partial(_networks, networks.alexnet),
     "vgg16": partial(_networks, networks.vgg16),
+    "efficientnet": partial(_networks, networks.efficientnet),
     "head": single.head,
     "second-run": commands.second_run,
     "growth": single.growth,

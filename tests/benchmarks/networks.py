@@ -122,6 +122,21 @@ def vgg16(setting):
     )
 
 
+def efficientnet(setting):
+    """EfficientNet-Lite0 alone."""
+    size = {"size": VGG16, "batch": 32, "batches": 1 if setting.quick else 8}
+    frozen = setting.frozen("efficientnet_lite0", "random", "pool")
+    return Table(
+        "efficientnet: EfficientNet-Lite0 to pool (random weights), prepared batches of 32",
+        [
+            *_graphs("efficientnet_lite0", "random", "pool", size),
+            *_others(frozen, size),
+            *_peaks(),
+        ],
+        ("the other libraries run graphnets' graph, frozen",),
+    )
+
+
 def _graphs(architecture, weights, endpoint, size):
     options = {"architecture": architecture, "weights": weights, "endpoint": endpoint,
                "batch": size["batch"], "batches": size["batches"]}  # fmt: skip

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from tests.benchmarks.contender import FEATURES, IMAGES
 
+PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 NCHW = {0: 0, 1: 2, 2: 3, 3: 1}  # where the axes of (n, height, width, channels) go
 
 
@@ -41,7 +42,7 @@ class TorchGraph:
             self._steps.append((node.name, node, inputs))
 
     def _give_biases_to_products(self):
-        products = {n: i for n, node, i in self._steps if node.op in ("Conv2D", "MatMul")}
+        products = {n: i for n, node, i in self._steps if node.op in PRODUCTS}
         for _, node, inputs in self._steps:
             if node.op == "BiasAdd" and inputs[0] in products and self._uses[inputs[0]] == 1:
                 products[inputs[0]].append(inputs.pop())
@@ -118,12 +119,15 @@ def _padded(node, size, stride, value=0.0):
 
 
 def _conv(node, constants, layout):
-    weights = torch.from_numpy(constants[1].transpose(3, 2, 0, 1).copy())
+    depthwise = node.op == "DepthwiseConv2dNative"
+    order = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)
+    weights = torch.from_numpy(constants[1].transpose(order).copy())
+    groups = len(weights) if depthwise else 1
     weights = weights.contiguous(memory_format=layout)
     stride = _window(node, "strides")
     pad, padding = _padded(node, tuple(weights.shape[2:]), stride)
     bias = _bias(constants)
-    return lambda x: functional.conv2d(pad(x), weights, bias, stride, padding)
+    return lambda x: functional.conv2d(pad(x), weights, bias, stride, padding, 1, groups)
 
 
 def _bias(constants):
@@ -219,6 +223,7 @@ OPS = {
     "BiasAdd": _bias_add,
     "ConcatV2": _concat,
     "Conv2D": _conv,
+    "DepthwiseConv2dNative": _conv,
     "EnsureShape": _same,
     "Identity": _same,
     "LRN": _lrn,
@@ -226,7 +231,9 @@ OPS = {
     "MaxPool": _max_pool,
     "Mean": _mean,
     "Mul": _elementwise(torch.mul),
+    "RealDiv": _elementwise(torch.div),
     "Relu": lambda node, constants, layout: torch.relu,
+    "Relu6": lambda node, constants, layout: functional.relu6,
     "Reshape": _reshape,
     "Split": _split,
     "StridedSlice": _reversed_channels,

@@ -23,11 +23,14 @@ def flops(network, endpoint):
     """Floating-point operations a picture, 2 for a multiply-add, of the layers to the endpoint."""
     layers = network.layers()
     last = [layer.name for layer in layers].index(endpoint.removesuffix(":0"))
-    total = 0
+    total, before = 0, 1
     for layer in layers[: last + 1]:
-        if layer.parameter_shapes:
-            places = math.prod(layer.shape[1:3]) if layer.kind == "conv" else 1
-            total += 2 * math.prod(layer.parameter_shapes[0]) * places
+        places = math.prod(layer.shape[1:3]) if len(layer.shape) == 4 else 1
+        products = layer.parameter_shapes[::2]  # W, b, W, b ...
+        for number, shape in enumerate(products):
+            expands = len(products) == 3 and number == 0  # on what the block takes
+            total += 2 * math.prod(shape) * (before if expands else places)
+        before = places
     return total
 
 

@@ -52,7 +52,7 @@ class GraphNetwork(Network):
     ) -> None:
         self.name, self.found, self.size = name, found, found.size
         self.fingerprint = fingerprint
-        self._graph_def, self._title, self._bare = graph_def, title, bare
+        self._graph_def, self._title, self.bare = graph_def, title, bare
         self._nodes = by_name(graph_def)
         self._order = in_order(self._nodes)
         self._parts = parts(self._nodes, self._order, node_name(found.entry))
@@ -93,7 +93,7 @@ class GraphNetwork(Network):
                 raise unknown("layer to train", layer, self._learning())
             parameters += self._parts[layer].parameters
         x = x if after else self._pixels(of_size(self._title, x, self.size))
-        scope = "" if self._bare and not after and not parameters else self._title
+        scope = "" if self.bare and not after and not parameters else self._title
         tensors = unfreeze.import_unfrozen(self._graph_def, parameters, {entry: x}, wanted, scope)
         return Endpoints(zip(names, tensors, strict=True))
 
@@ -116,7 +116,7 @@ class GraphNetwork(Network):
 
     def told(self) -> list[str]:
         """See `Network.told`: what was found of how pictures enter, and where features are."""
-        if self._bare:
+        if self.bare:
             return []
         found, (height, width) = self.found, self.size
         mean, std = ((v[0] if len(v) == 1 else v) for v in (found.mean or "?", found.std or "?"))
@@ -202,7 +202,7 @@ class GraphNetwork(Network):
         """See `Network.tuned`."""
         graph_def = unfreeze.with_values(self._graph_def, values)
         print_ = f"{self.fingerprint}, fine-tuned"
-        tuned = GraphNetwork(self.name, graph_def, self.found, print_, self._title, self._bare)
+        tuned = GraphNetwork(self.name, graph_def, self.found, print_, self._title, self.bare)
         return tuned.computing_in(self.precision)
 
     def _checked(self, name: str) -> str:

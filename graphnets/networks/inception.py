@@ -13,19 +13,18 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError, check_flag, check_path
 from graphnets.networks import soundness
-from graphnets.networks.folding import OLD
+from graphnets.networks.folding import OLD, PRODUCTS
 from graphnets.networks.found import Found
 from graphnets.networks.frozen import read_graph_def
 from graphnets.networks.graph import GraphNetwork, of_size
 from graphnets.networks.layering import parts
 from graphnets.networks.network import Endpoints, Network, float_images
-from graphnets.networks.nodes import by_name, constant
+from graphnets.networks.nodes import by_name, constant, dependents, node_name
 from graphnets.networks.rewriting import modernised
 from graphnets.weights.places import weight_file
 
 RESIZED = "ResizeBilinear"  # float32 (n, 299, 299, 3), RGB, 0 to 255
 BOTTLENECK = "pool_3/_reshape:0"
-HEAD = "softmax/logits/MatMul"
 
 
 def inception_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
@@ -112,7 +111,11 @@ def inception_endpoints(
 
 def network(graph_def: tf.GraphDef, fingerprint: str) -> Network:
     """Inception v3 from what `inception_graph_def` returned."""
-    found = Found(f"{RESIZED}:0", _size(graph_def), (0.0,), (1.0,), "RGB", BOTTLENECK, HEAD)
+    nodes = by_name(graph_def)
+    behind = dependents(nodes, [node_name(BOTTLENECK)])
+    # One that retrain.py wrote has a head of its own.
+    head = next((name for name in nodes if name in behind and nodes[name].op in PRODUCTS), "")
+    found = Found(f"{RESIZED}:0", _size(graph_def), (0.0,), (1.0,), "RGB", BOTTLENECK, head)
     return GraphNetwork("inception_v3", graph_def, found, fingerprint, "Inception", bare=True)
 
 

@@ -64,7 +64,8 @@ class Network(ABC):
     size is the height and width of the pictures it takes; fingerprint tells its weights from all
     others; default_endpoint may name several endpoints, with commas between. precision: what it
     computes in, "float32" or "bfloat16". output: the endpoint with the probabilities of its own
-    classes.
+    classes. bare: whether its nodes keep a file's names where it is whole and frozen, in place of
+    lying under a scope.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Network(ABC):
     fingerprint: str
     precision: str = FLOAT32
     output: str = "prob"
+    bare: bool = False
 
     def session(self) -> tf.Session:
         """A session on the default graph that computes in the network's precision."""

@@ -278,7 +278,8 @@ def audit(network: Network, graph_def: tf.GraphDef, trained: Sequence[str]) -> d
 
 def _source(network: Network, constant: str) -> tuple[str, np.ndarray] | None:
     """The parameter that a constant of an exported graph holds, by name, and its file's value."""
-    for name in (constant, _parameter(constant)):
+    # A graph that has a head of this library's making has names like those of the new one.
+    for name in (constant, _parameter(constant)) if network.bare else (_parameter(constant),):
         try:
             return name, network.parameter(name)
         except (KeyError, ValueError):

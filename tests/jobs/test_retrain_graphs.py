@@ -1,5 +1,6 @@
 """The whole job on other people's graphs: features, fine-tuning behind a cut, export."""
 
+import dataclasses
 import json
 
 import backbones
@@ -51,3 +52,6 @@ def test_its_last_block_trains_and_the_export_gives_what_was_tested(
     again = open_network("graph", options.graph_path)  # it is a backbone in its turn
     assert again.size == network.size
     assert again.found.entry == "ResizedJPG:0"
+    options = dataclasses.replace(options, output_dir=tmp_path / "again")
+    second = graphnets.retrain(photo_folder, again, options)
+    assert second.metrics["fine_tuning"]["freeze_audit"]["moved"]

@@ -174,3 +174,9 @@ def test_only_layers_of_a_cut_can_be_built_to_train(network, layer):
     message = f"^no layer to train {layer!r}; this network has conv, conv_1, conv_2, mixed/conv, "
     with tf.Graph().as_default(), pytest.raises(GraphnetsError, match=message):
         network.build(tf.constant(images()), BOTTLENECK, "", [layer])
+
+
+def test_the_head_of_retrain_py_stands_for_the_head_too():
+    network = inception.network(modernised(graphs.retrained_like()), "print")
+    assert network.cut(BOTTLENECK, "final_result") == Cut("pool_3/_reshape", [], [])
+    assert network.cut(BOTTLENECK, "mixed_1,final_result").layers == MIXED_1

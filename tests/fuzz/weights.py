@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torchfiles
 from fetching import MEMBER
 from foreign import caffe_blobs, caffemodel, initializers, keras_h5, keras_layers, model
 from pickled import python_2_npy, saved
@@ -22,6 +23,7 @@ from weightfiles import pairs
 
 from graphnets.weights import convert
 from graphnets.weights.arrays import checked
+from graphnets.weights.torches import torch_state
 from graphnets.zoo import archives, fetch
 from tests.fuzz.mutate import mutated
 
@@ -32,6 +34,14 @@ def sound_weights(path):
         assert isinstance(layer, str), layer
         for array in pair:
             assert array.dtype == np.float32 and np.isfinite(array).all(), layer
+
+
+def tensors(path):
+    """Read PyTorch's older file; arrays of its two types, or an error."""
+    with open(path, "rb") as file:
+        for name, array in torch_state(file, path).items():
+            assert isinstance(name, str) and array.dtype in (np.float32, np.int64), name
+            array.sum()  # every number is there
 
 
 def archive_member(path):
@@ -140,6 +150,14 @@ def _onnx():
     return model(initializers(keras_layers(top=False)))
 
 
+@functools.cache
+def _pth():
+    random = np.random.default_rng(0)
+    arrays = {f"layer{i}.weight": random.standard_normal((3, i + 1)).astype(np.float32)
+              for i in range(5)}  # fmt: skip
+    return torchfiles.written({**arrays, "count": np.array(7)})
+
+
 def tgz(random):
     """A damaged archive, gzip'd whole, or damaged after that."""
     buffer = io.BytesIO()
@@ -165,5 +183,6 @@ READERS = {
     "h5": Reader(".h5", lambda random: mutated(random, _h5())),
     "onnx": Reader(".onnx", lambda random: mutated(random, _onnx())),
     "tgz": Reader(".tgz", tgz, archive_member),
+    "pth": Reader(".pth", lambda random: mutated(random, _pth()), tensors),
     "labels": Reader(".txt", label_file, labels),
 }

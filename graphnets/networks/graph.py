@@ -126,6 +126,12 @@ class GraphNetwork(Network):
             f"features: {found.endpoint or found.problem}",
             f"classifier: {found.head or 'none'}",
         ]
+        left = [name for name, part in self._parts.items() if part.kind == "scale"]
+        if left:
+            lines.append(
+                f"not folded: {len(left)} batch norms or scales, {left[0]} the first, stand where "
+                "nothing in front can take them"
+            )
         return [*lines, found.no_range] if found.no_range else lines
 
     def layers(self) -> list[LayerInfo]:

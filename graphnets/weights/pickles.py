@@ -11,6 +11,7 @@ import pickle
 import pickletools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -41,22 +42,28 @@ def pickled_weights(path: str | os.PathLike[str]) -> Pairs:
     of any protocol. The arrays are of the file's dtypes, and read-only: they lie in the bytes that
     were read. Nothing in the file is run. Raises GraphnetsError if it is not that.
     """
-    with opened(path) as file:
-        try:
-            found = _load(file)
-        except UnknownName as error:
-            raise GraphnetsError(
-                f"{path} is a pickle that would run {error}, which is never done; {WANTED}"
-            ) from None
-        except MemoryError:
-            raise GraphnetsError(f"{path} asks for more memory than there is; {WANTED}") from None
-        except Exception as error:  # a pickle can be wrong in every way
-            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            reason = " ".join(f"{kind}{error}"[:200].split())
-            raise GraphnetsError(f"{path} is no pickle of weights ({reason}); {WANTED}") from None
+    with opened(path) as file, refusing(path, "pickle of weights", WANTED):
+        found = _load(file)
     if not isinstance(found, dict) or not found:
         raise GraphnetsError(f"{path} holds {_described(found)}; {WANTED}")
     return dict(_pair(path, name, value) for name, value in found.items())
+
+
+@contextmanager
+def refusing(source: str | os.PathLike[str], what: str, wanted: str) -> Iterator[None]:
+    """GraphnetsError in place of all that reading a pickle can raise: it is no `what`."""
+    try:
+        yield
+    except UnknownName as error:
+        raise GraphnetsError(
+            f"{source} is a pickle that would run {error}, which is never done; {wanted}"
+        ) from None
+    except MemoryError:
+        raise GraphnetsError(f"{source} asks for more memory than there is; {wanted}") from None
+    except Exception as error:  # a pickle can be wrong in every way
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        reason = " ".join(f"{kind}{error}"[:200].split())
+        raise GraphnetsError(f"{source} is no {what} ({reason}); {wanted}") from None
 
 
 def write_pickled(path: str | os.PathLike[str], weights: Mapping[str, Iterable]) -> None:

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from graphnets.errors import GraphnetsError
 from graphnets.weights import pickles
 from graphnets.weights.npz import MOST_DIMENSIONS
 
@@ -31,18 +30,8 @@ def torch_state(file: BinaryIO, source: str | os.PathLike[str]) -> dict[str, np.
 
     source: its name, for messages. Raises GraphnetsError if it is not that, or not whole.
     """
-    try:
+    with pickles.refusing(source, "file of PyTorch's", WANTED):
         return _state(file)
-    except pickles.UnknownName as error:
-        raise GraphnetsError(
-            f"{source} is a pickle that would run {error}, which is never done; {WANTED}"
-        ) from None
-    except MemoryError:
-        raise GraphnetsError(f"{source} asks for more memory than there is; {WANTED}") from None
-    except Exception as error:  # a pickle can be wrong in every way
-        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        reason = " ".join(f"{kind}{error}"[:200].split())
-        raise GraphnetsError(f"{source} is no file of PyTorch's ({reason}); {WANTED}") from None
 
 
 def _state(file: BinaryIO) -> dict[str, np.ndarray]:

@@ -259,3 +259,16 @@ def test_options_of_pictures_are_for_graphs():
         ({"input_channels": "RBG"}, "input_channels is 'RBG', wanted RGB or BGR"),
     ):
         assert refusal("none.pb", **options).startswith(message)
+
+
+def test_a_batch_norm_that_stands_in_front_is_told(tmp_path):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 8, 8, 3], "x") / 255.0
+        y = tf.nn.conv2d(x, backbones.drawn("w", 3, 3, 3, 4), 1, "SAME")
+        y = tf.nn.relu(backbones.of_ops(tf.nn.relu(y)), name="normed")
+        tf.nn.conv2d(y, backbones.drawn("v", 3, 3, 4, 4), 1, "SAME", name="y")
+
+    assert open_network("graph", written(tmp_path, build, "y")).told()[3:] == [
+        "not folded: 1 batch norms or scales, normed the first, stand where nothing in front can "
+        "take them"
+    ]

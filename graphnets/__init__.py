@@ -13,7 +13,8 @@ __version__ = "0.1.0"
 _ROOMS = {  # the public names, by the module that each lives in
     "errors": ["GraphnetsError"],
     "weights.places": ["weight_file"],
-    "photos.images": ["scan", "split"],
+    "photos.listing": ["scan"],
+    "photos.splits": ["split"],
     "photos.augmentation": ["Augmentation", "PHOTO_AUGMENTATION"],
     "photos.augment": ["contact_sheet"],
     "photos.reading": ["variants"],

@@ -89,9 +89,23 @@ network_flags = options(
 photo_flags = options(
     click.option(
         "--image_dir",
+        "--images",
+        "images",
         type=click.Path(),
         required=True,
-        help="Folder with one sub-folder of photos per class.",
+        help="Folder with one sub-folder of photos per class; or a table, .csv, .tsv or .parquet "
+        "with the columns path and label, or arrays X and y, .npz or .p.",
+    ),
+    click.option(
+        "--image_root",
+        type=click.Path(),
+        help="Where a table's relative paths begin.  [default: its folder]",
+    ),
+    click.option(
+        "--multi_label",
+        is_flag=True,
+        help="A photo may have several labels, with | between in a table, or lie in several "
+        "folders.",
     ),
     network_flags,
     click.option(
@@ -128,6 +142,12 @@ run_flags = options(
     click.option("--testing_percentage", type=float, default=10.0),
     click.option("--validation_percentage", type=float, default=10.0),
     click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
+    click.option(
+        "--group_by",
+        metavar="REGEX",
+        help="Photos whose 'class/file' agree but for what this matches, or in its brackets, stay "
+        "in one split; '_\\d+' for the tracks of GTSRB.",
+    ),
     click.option("--eval_step_interval", type=int, default=10, help="Steps between validations."),
     click.option("--train_batch_size", type=int, default=100),
     click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),

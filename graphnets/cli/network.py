@@ -8,7 +8,7 @@ from graphnets.errors import GraphnetsError
 from graphnets.files import check_readable
 from graphnets.networks.pictures import PictureOptions
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS, check
-from graphnets.photos.folders import check_class_count, class_files
+from graphnets.photos.folders import TEXTS, check_class_count, class_files, is_table
 
 PICTURES = tuple(PictureOptions.__dataclass_fields__)
 # The flags of a network; not all commands have the last.
@@ -86,7 +86,14 @@ def _check_graph_file(graph: str) -> None:
         check_readable(graph)
 
 
-def check_photos(image_dir: str) -> None:
-    """Raise GraphnetsError if the folder has no classes of photos."""
-    classes = {label for label, _ in class_files(image_dir)}
+def check_photos(images: str, image_root: str | os.PathLike[str] | None, multi_label: bool) -> None:
+    """Raise GraphnetsError if the folder has no classes of photos, or the table is not sound."""
+    if is_table(images):
+        check_readable(images)
+        if images.lower().endswith(TEXTS):  # the others are large, or slow to begin with
+            from graphnets.photos.tables import listed
+
+            listed(images, image_root, multi_label)
+        return
+    classes = {label for label, _ in class_files(images)}
     check_class_count(len(classes))

@@ -91,7 +91,7 @@ def extract(output: str, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels."""
     target = _npz(output)
     check_network(flags)
-    check_photos(flags["image_dir"])
+    check_photos(flags["images"], flags["image_root"], flags["multi_label"])
     check_target(target)
     check_writable(Path(flags["bottleneck_dir"]))
     with quiet_tensorflow():
@@ -99,11 +99,11 @@ def extract(output: str, **flags) -> None:
 
         from graphnets.features.bottlenecks import Bottlenecks
         from graphnets.files import whole_file, writing
-        from graphnets.photos.images import scan
+        from graphnets.photos.listing import scan
 
     progress = progress_bar()
     network = opened(flags)
-    photos = scan(flags["image_dir"], progress)
+    photos = scan(flags["images"], progress, flags["image_root"], flags["multi_label"])
     bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
     photos = bottlenecks.add(photos, progress, lambda line: say(f"warning: {line}"))
     say_left_out(photos[photos.problem != ""])

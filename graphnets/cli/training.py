@@ -50,7 +50,7 @@ def retrain(**flags) -> None:
     misclassified = flags.pop("print_misclassified_test_images")
     least = flags.pop("assert_accuracy_at_least")
     verbosity = flags.pop("logging_verbosity").upper()
-    image_dir, chosen = _checked_run(flags)
+    images, chosen = _checked_run(flags)
     check_outputs(chosen)
     with quiet_tensorflow(verbosity):
         from graphnets.jobs.retrain import retrain as run
@@ -58,7 +58,7 @@ def retrain(**flags) -> None:
 
     network = opened(flags, chosen.training.seed)
     try:
-        result = run(image_dir, network, chosen, progress_bar(verbosity), saying(verbosity))
+        result = run(images, network, chosen, progress_bar(verbosity), saying(verbosity))
     except Stopped as stopped:
         say(stopped, err=True)
         raise SystemExit(128 + signal.SIGTERM) from None
@@ -85,14 +85,14 @@ def compare(depths: str, **flags) -> None:
     names = depths.split(",")
     depth_names(names)
     verbosity = flags.pop("logging_verbosity").upper()
-    image_dir, chosen = _checked_run(flags)
+    images, chosen = _checked_run(flags)
     check_outputs_of_run(chosen, compared_files(chosen))
     with quiet_tensorflow(verbosity):
         from graphnets.jobs.compare import compare as run
         from graphnets.jobs.compare import table
 
     network = opened(flags, chosen.training.seed)
-    found = run(image_dir, network, names, chosen, progress_bar(verbosity), saying(verbosity))
+    found = run(images, network, names, chosen, progress_bar(verbosity), saying(verbosity))
     click.echo(f"\n{table(found)}\n")
     for file in compared_files(chosen):
         click.echo(file)
@@ -110,18 +110,18 @@ def _taken(flags: dict, kind: type) -> dict:
 
 
 def _checked_run(flags: dict) -> tuple[str, RetrainOptions]:
-    """The photos' folder and the options that the flags of a training command give, checked.
+    """The photos and the options that the flags of a training command give, checked.
 
     The flags of the network stay in `flags`.
     """
-    image_dir = flags.pop("image_dir")
+    images = flags.pop("images")
     chosen = {name: flags.pop(name) for name in list(flags) if name not in NETWORK}
     training = TrainingOptions(**_taken(chosen, TrainingOptions))
     augmentation = Augmentation(**_taken(chosen, Augmentation))
     options = RetrainOptions(**chosen, training=training, augmentation=augmentation)
     check_network(flags)
-    check_photos(image_dir)
-    return image_dir, options
+    check_photos(images, options.image_root, options.multi_label)
+    return images, options
 
 
 @click.command()

@@ -20,9 +20,12 @@ from graphnets.jobs import plots
 from graphnets.jobs.options import RetrainOptions, check_outputs_of_run, compared_files, depth_names
 from graphnets.jobs.plots import Curve
 from graphnets.jobs.retrain import tested_figures
-from graphnets.jobs.stock import SPLITS, Stock, checked_job
+from graphnets.jobs.stock import Stock, checked_job, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
-from graphnets.photos.images import Progress, no_progress, scan
+from graphnets.photos.folders import SPLITS
+from graphnets.photos.images import Progress, no_progress, plain_text
+from graphnets.photos.labels import class_names
+from graphnets.photos.listing import Images
 from graphnets.training.beside import Beside
 from graphnets.training.examples import Examples
 from graphnets.training.options import Diverged, head_shape
@@ -57,15 +60,18 @@ class Depth:
     diverged_at: int | None = None
 
 
+@plain_text
 def compare(
-    image_dir: str | os.PathLike[str],
+    images: Images,
     network: Network,
     depths: str | Sequence[str],
     options: RetrainOptions | None = None,
     progress: Progress = no_progress,
     say: Say = lambda line: None,
 ) -> list[Depth]:
-    """Train a classifier for the sub-folders of image_dir once for each depth.
+    """Train a classifier once for each depth, for the photos of a folder or table.
+
+    images: as `graphnets.scan` takes them.
 
     A depth is the first layer that trains: "fc7" is `trainable="fc7:"`, fc7 and all behind it;
     the network's own last layer ("fc8", "softmax") is the head alone; "all" is all. Photos,
@@ -80,19 +86,18 @@ def compare(
     GraphnetsError for depths, photos and folders that cannot serve, wherever possible before the
     photos are run, and for a depth that fails otherwise: the files have the depths before it.
     """
-    options = checked_job(image_dir, network, options, progress)
+    options = checked_job(images, network, options, progress)
     names = endpoint_names(network, options.endpoint)
     cuts = _cuts(network, names, depths)
     stock = Stock(network, names, list(cuts.values()), options)
     check_outputs_of_run(options, compared_files(options))
-    photos = scan(image_dir, progress)
-    say(f"{len(photos)} files in {photos.label.nunique()} classes")
+    photos = listed(images, options, progress, say)
     start = time.perf_counter()
     photos = stock.add(photos, progress, say)
     seconds = round(time.perf_counter() - start, 3)
     counts = {name: int((photos.split == name).sum()) for name in SPLITS}
     say(", ".join(f"{count} for {name}" for name, count in counts.items()))
-    labels = sorted(photos[photos.problem == ""].label.unique())
+    labels = class_names(photos)
     found: list[Depth] = []
     for name, cut in cuts.items():
         say(f"training {', '.join([*cut.layers, 'the head'])}")

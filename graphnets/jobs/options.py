@@ -36,7 +36,8 @@ class RetrainOptions:
     augmentation: how variants of the training photos are drawn; augmented_copies: how many of
     each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation,
     PHOTO_AUGMENTATION).
-    split_seed: another split. checkpoint_every: steps between checkpoints (0: none, but for the one
+    image_root, multi_label: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
+    checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
     is then (0: none).
@@ -55,6 +56,9 @@ class RetrainOptions:
     testing_percentage: float = 10
     validation_percentage: float = 10
     split_seed: int = 0
+    group_by: str | None = None
+    image_root: str | os.PathLike[str] | None = None
+    multi_label: bool = False
     test_batch_size: int = -1
     trainable: str = ""
     augmentation: Augmentation = Augmentation()
@@ -90,6 +94,11 @@ class RetrainOptions:
         check_augmentation(self.augmentation)
         check_kind("training", self.training, TrainingOptions, "a graphnets.TrainingOptions")
         check_flag("resume", self.resume)
+        check_flag("multi_label", self.multi_label)
+        if self.image_root is not None:
+            check_path("image_root", self.image_root)
+        if self.group_by is not None:
+            check_kind("group_by", self.group_by, str, "a regular expression")
 
     @property
     def graph_path(self) -> Path:
@@ -103,11 +112,12 @@ class RetrainOptions:
 
     @property
     def splitting(self) -> dict:
-        """The arguments of `images.split`."""
+        """The arguments of `splits.split`."""
         return {
             "testing_percentage": self.testing_percentage,
             "validation_percentage": self.validation_percentage,
             "split_seed": self.split_seed,
+            "group_by": self.group_by,
         }
 
     @property

@@ -22,9 +22,12 @@ from graphnets.classifier import export
 from graphnets.files import write_whole, writing
 from graphnets.jobs.evaluate import evaluate
 from graphnets.jobs.options import RetrainOptions, check_outputs
-from graphnets.jobs.stock import Stock, checked_job, in_two_classes
+from graphnets.jobs.stock import Stock, checked_job, in_two_classes, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
-from graphnets.photos.images import Progress, no_progress, scan, split
+from graphnets.photos.images import Progress, no_progress, plain_text
+from graphnets.photos.labels import class_names
+from graphnets.photos.listing import Images
+from graphnets.photos.splits import split_by
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.examples import Examples, sample
@@ -37,9 +40,9 @@ from graphnets.training.tune import Tuned, audit, features_behind, train
 class Result:
     """What `retrain` found: metrics.json's content, the photos with their splits, head, network.
 
-    photos has, besides the columns of `images.scan` and `images.split`, `predicted`: the label
-    that the classifier gives to a photo of the testing split, "" for the others. network has the
-    layers that were trained.
+    photos has, besides the columns of `graphnets.scan` and `graphnets.split`, `predicted`: the
+    label that the classifier gives to a photo of the testing split, "" for the others. network has
+    the layers that were trained.
     """
 
     metrics: dict
@@ -48,34 +51,35 @@ class Result:
     network: Network
 
 
+@plain_text
 def retrain(
-    image_dir: str | os.PathLike[str],
+    images: Images,
     network: Network,
     options: RetrainOptions | None = None,
     progress: Progress = no_progress,
     say: Callable[[str], object] = lambda line: None,
 ) -> Result:
-    """Train a classifier for the sub-folders of image_dir on the network's frozen features.
+    """Train a classifier for the photos of a folder or table on the network's frozen features.
 
+    images: as `graphnets.scan` takes them.
     Writes output_graph.pb, output_labels.txt, metrics.json and photos.csv; features already in
     the store are not computed again. `say` is told what is being done, a line at a time.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
     """
-    options = checked_job(image_dir, network, options, progress)
+    options = checked_job(images, network, options, progress)
     seconds = _Seconds()
     check_outputs(options)
     names = endpoint_names(network, options.endpoint)
     cut = network.cut(names, options.trainable)
     stock = Stock(network, names, [cut], options)
     with seconds("photos"):
-        photos = split(scan(image_dir, progress), **options.splitting)
-        say(f"{len(photos)} files in {photos.label.nunique()} classes")
+        photos = listed(images, options, progress, say)
     with seconds("features"):
         if cut.layers and not cut.after:
             say("the first layer trains: the whole network runs at every step, nothing is stored")
         photos = stock.add(photos, progress, say)
-        labels = sorted(photos.label.unique())
+        labels = class_names(photos)
         training, validation, testing = stock.stored(photos, cut, labels)
     say(
         f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
@@ -103,7 +107,7 @@ def retrain(
         "labels": labels,
         **_of_photos(photos),
         "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
-        **_provenance(network, names, options),
+        **_provenance(network, names, photos, options),
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
     _write_figures(metrics, photos, Path(options.output_dir))
@@ -114,6 +118,7 @@ def _of_photos(photos: pd.DataFrame) -> dict:
     """What a reader of the figures must know about the photos behind them."""
     return {
         "left_out": _left_out(photos),
+        "split_by": split_by(photos),
         "copies_across_splits": copies_across_splits(photos),
         "in_two_classes": in_two_classes(photos),
     }
@@ -140,7 +145,7 @@ def _checkpoints(
         "network": [network.name, network.fingerprint, names, options.trainable, network.precision],
         "training": vars(options.training),
         "augmentation": [options.drawn.describe(), options.copies],
-        "photos": photos[["label", "key", "split"]].to_csv(),
+        "photos": photos[photos.columns.intersection(["label", "key", "split", "weight"])].to_csv(),
     }
     digest = hashlib.sha256(json.dumps(learns, sort_keys=True).encode()).hexdigest()
     folder = options.checkpoint_dir or Path(options.output_dir) / "checkpoints"
@@ -205,7 +210,9 @@ def _with_predictions(
     return photos
 
 
-def _provenance(network: Network, names: list[str], options: RetrainOptions) -> dict:
+def _provenance(
+    network: Network, names: list[str], photos: pd.DataFrame, options: RetrainOptions
+) -> dict:
     """What someone needs to get the same figures again."""
     training = options.training
     return {
@@ -215,7 +222,11 @@ def _provenance(network: Network, names: list[str], options: RetrainOptions) -> 
         "precision": network.precision,
         "seeds": {"training": training.seed},
         "options": {
-            **options.splitting,
+            **(
+                options.splitting
+                if split_by(photos) != "table"
+                else dict.fromkeys(options.splitting)
+            ),
             "trainable": options.trainable,
             "augmentation": options.drawn.describe() if options.copies else "",
             "augmented_copies": options.copies,
@@ -232,7 +243,10 @@ def _provenance(network: Network, names: list[str], options: RetrainOptions) -> 
 
 
 def _write_figures(metrics: dict, photos: pd.DataFrame, output_dir: Path) -> None:
-    csv = photos.to_csv(index=False, lineterminator="\n")
+    # As a table of photos it gives the same run again, wherever that is started.
+    table = photos.drop(columns=["given_split", "labels"], errors="ignore")
+    table = table.assign(path=photos.path.map(os.path.abspath))
+    csv = table.to_csv(index=False, lineterminator="\n")
     text = f"{json.dumps(metrics, indent=2)}\n"
     for name, data in (
         ("photos.csv", csv.encode("utf-8", "surrogateescape")),

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from graphnets.errors import GraphnetsError, check_kind, check_path, shown
+from graphnets.errors import GraphnetsError, check_kind, shown
 from graphnets.features.bottlenecks import Bottlenecks, with_copies
 from graphnets.features.rows import Rows, Table, joined
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network, check_network
-from graphnets.photos.images import Progress, check_classes, check_progress, split
+from graphnets.photos.folders import SPLITS
+from graphnets.photos.images import Progress, check_progress
+from graphnets.photos.labels import each_label
+from graphnets.photos.listing import IMAGES, Images, check_classes, scan
+from graphnets.photos.splits import split
 from graphnets.training.options import class_weights, head_shape
 from graphnets.training.tune import Pictures, Stored
 
-SPLITS = ("training", "validation", "testing")
 FEW_PHOTOS = 20  # of a class; retrain.py warns below them
 NAMED = 5  # in a line of text
 
 
 def checked_job(
-    image_dir: str | os.PathLike[str],
+    images: Images,
     network: Network,
     options: RetrainOptions | None,
     progress: Progress,
@@ -32,9 +34,20 @@ def checked_job(
     options = RetrainOptions() if options is None else options
     check_kind("options", options, RetrainOptions, "a graphnets.RetrainOptions")
     check_network(network)
-    check_path("image_dir", image_dir)
+    check_kind("images", images, Images, IMAGES)
     check_progress(progress)
     return options
+
+
+def listed(
+    images: Images, options: RetrainOptions, progress: Progress, say: Callable[[str], object]
+) -> pd.DataFrame:
+    """The photos of a job, as `scan` lists them; GraphnetsError if they cannot be split."""
+    photos = scan(images, progress, options.image_root, options.multi_label)
+    tried = split(photos, **options.splitting)  # for real once it is known which can be read
+    groups = f", {tried.group.nunique()} groups" if "group" in tried else ""
+    say(f"{len(photos)} files in {each_label(photos).label.nunique()} classes{groups}")
+    return photos
 
 
 class Stock:
@@ -106,6 +119,9 @@ class Stock:
         weights = None
         if name == "training":
             weights = class_weights(self._options.training.class_weights, numbers, labels)
+            if "weight" in photos:
+                own = np.concatenate([t.weight.to_numpy(np.float32) for _, t in tables])
+                weights = own if weights is None else weights * own
         return Stored(
             [joined(columns) for columns in zip(*parts, strict=True)],
             self._at_cut(cut, tables),
@@ -142,11 +158,34 @@ def warnings_of(photos: pd.DataFrame) -> list[str]:
     few = [f"{shown(label)} {count}" for label, count in counts.items() if count < FEW_PHOTOS]
     if few:
         lines.append(f"less than {FEW_PHOTOS} photos, which may cause issues, in {_named(few)}")
+    lines += _of_given_splits(photos)
     same = [" = ".join(map(shown, paths)) for paths in in_two_classes(photos)]
     if same:
         lines.append(
             f"{len(same)} photos lie in two classes or more, one of which is wrong: {_named(same)}"
         )
+    return lines
+
+
+def _of_given_splits(photos: pd.DataFrame) -> list[str]:
+    """What may mislead in a split that a table gives."""
+    if "given_split" not in photos:
+        return []
+    usable = photos[photos.problem == ""]
+    torn = usable[usable.groupby("key").given_split.transform("nunique") > 1]
+    copies = [" = ".join(map(shown, paths)) for _, paths in torn.groupby("key", sort=False).path]
+    lines = []
+    if copies:
+        lines.append(
+            f"{len(copies)} photos have copies in another split of the table, which flatter the "
+            f"figures: {_named(copies)}"
+        )
+    rows = each_label(usable)
+    for name in SPLITS[1:]:
+        counts = (rows.given_split == name).groupby(rows.label).sum()
+        lacking = [shown(label) for label, count in counts.items() if not count]
+        if lacking:
+            lines.append(f"the table's split has no photos for {name} of {_named(lacking)}")
     return lines
 
 

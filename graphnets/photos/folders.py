@@ -1,4 +1,4 @@
-"""What can be said of a folder of photos, and of its splits, before any photo is read.
+"""What can be said of a folder or table of photos, and of its splits, before any photo is read.
 
 Neither TensorFlow nor pandas nor NumPy here: the command line is to answer at once.
 """
@@ -11,6 +11,12 @@ from numbers import Real
 from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 
 FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
+SPLITS = ("training", "validation", "testing")
+TEXTS = (".csv", ".tsv")
+ARRAYS = (".npz", ".p", ".pkl", ".pickle")
+TABLES = (*TEXTS, ".parquet", *ARRAYS)
+BETWEEN = "|"  # labels of one photo
+NAMED_TABLES = "a table: .csv, .tsv or .parquet with the columns path and label, .npz or .p"
 NOT_PHOTOS = ("thumbs.db", "desktop.ini")  # what file managers leave behind
 NOT_CLASSES = (  # what archives, file managers and disks leave beside photos
     "__macosx", "@eadir", "#recycle", "lost+found", "$recycle.bin", "system volume information",
@@ -27,12 +33,17 @@ def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
     return [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
 
 
+def is_table(images: str | os.PathLike[str]) -> bool:
+    """Whether a path names a table of photos, not a folder."""
+    return os.path.splitext(images)[1].lower() in TABLES and not os.path.isdir(images)
+
+
 def check_class_count(count: int) -> None:
     """Raise GraphnetsError unless there are classes to tell apart."""
     if count < 2:
         raise GraphnetsError(
             f"found {count} class folders with photos, wanted 2 or more: one sub-folder per "
-            "class, named as the class"
+            "class, named as the class, or two labels in a table"
         )
 
 
@@ -51,7 +62,8 @@ def check_percentages(testing: float, validation: float) -> None:
 def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
     if not os.path.isdir(image_dir):
         raise GraphnetsError(
-            f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class"
+            f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class, "
+            f"or {NAMED_TABLES}"
         )
     labels = sorted(e.name for e in _visible(image_dir) if os.path.isdir(e.path))
     for label in labels:

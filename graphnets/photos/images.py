@@ -9,25 +9,17 @@ import contextlib
 import hashlib
 import io
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import BinaryIO
+from functools import wraps
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from graphnets.errors import GraphnetsError, PhotoError, check_kind, check_whole, shown
-from graphnets.files import sha256
-from graphnets.photos.folders import (
-    FEWEST_PHOTOS,
-    check_class_count,
-    check_percentages,
-    class_files,
-)
+from graphnets.errors import GraphnetsError, PhotoError, check_kind, shown
 from graphnets.photos.folders import NOT_PHOTOS as NOT_PHOTOS
 from graphnets.photos.room import Room
 
@@ -41,9 +33,9 @@ MAX_BYTES = BYTES_PER_PIXEL * MAX_PIXELS + (1 << 20)
 STRIP = 1 << 20  # pixels
 # Pixels decoded at a time, so that the memory for them does not grow with what photos are like.
 ROOM = Room(32_000_000 * (os.cpu_count() or 1))
-HASH_BUCKETS = 2**27 - 1  # retrain.py's MAX_NUM_IMAGES_PER_CLASS
 
 Progress = Callable[..., Iterable]
+Function = TypeVar("Function", bound=Callable)
 TABLE = "the table that graphnets.scan gives"
 
 
@@ -55,6 +47,20 @@ def no_progress(items: Iterable, **_: object) -> Iterable:
 def check_progress(progress: object) -> None:
     """Raise GraphnetsError unless it is a function."""
     check_kind("progress", progress, Callable, "a function such as tqdm.tqdm")  # type: ignore[arg-type]
+
+
+def plain_text(function: Function) -> Function:
+    """Let a function have texts in columns as Python has them.
+
+    Those of pyarrow, which pandas takes where it is installed, hold no name that is not UTF-8.
+    """
+
+    @wraps(function)
+    def called(*arguments, **named):
+        with pd.option_context("mode.string_storage", "python"):
+            return function(*arguments, **named)
+
+    return called  # type: ignore[return-value]
 
 
 def check_photos(photos: object, *columns: str) -> None:
@@ -69,118 +75,6 @@ def check_photos(photos: object, *columns: str) -> None:
                 f"photos has a NaN in the column {column}, wanted {TABLE}; read it from a file "
                 "with pd.read_csv(..., keep_default_na=False)"
             )
-
-
-def scan(image_dir: str | os.PathLike[str], progress: Progress = no_progress) -> pd.DataFrame:
-    """List the photos of a folder that has one sub-folder per class.
-
-    Returns a table, sorted by class and file name, with the columns
-      path     the file
-      label    the name of its folder, unchanged
-      key      the first 128 bits of the SHA-256 of the file's bytes, in hex ("" if unreadable)
-      problem  "" for a file to use, else the reason why it is left out
-
-    Hidden files, and what systems leave beside photos, are passed over. Raises GraphnetsError
-    if the folder or its classes cannot serve.
-    """
-    check_progress(progress)
-    paths = class_files(image_dir)
-    with ThreadPoolExecutor() as pool:
-        hashed = pool.map(lambda item: _key(item[1]), paths)
-        keys = list(progress(hashed, total=len(paths), desc="reading photos"))
-    photos = pd.DataFrame(
-        {
-            "path": [path for _, path in paths],
-            "label": [label for label, _ in paths],
-            "key": [key for key, _ in keys],
-            "problem": [problem for _, problem in keys],
-        },
-        dtype=object,
-    )
-    check_classes(photos)
-    return photos
-
-
-def _key(path: str) -> tuple[str, str]:
-    try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            return "", "a folder inside a class folder"
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
-            return "", "not a regular file"
-        return sha256(path)[:32], ""
-    except OSError as error:
-        return "", f"cannot be opened ({error.strerror})"
-
-
-def check_classes(photos: pd.DataFrame) -> None:
-    """Raise GraphnetsError unless 2 classes or more have 3 usable photos or more each."""
-    usable = (photos.problem == "").groupby(photos.label).sum()
-    short = [
-        f"{shown(label)} has {count} (of {(photos.label == label).sum()} files)"
-        for label, count in usable[usable < FEWEST_PHOTOS].items()
-    ]
-    if short:
-        raise GraphnetsError(
-            f"each class needs {FEWEST_PHOTOS} readable photos or more, but {'; '.join(short)}: "
-            "add photos or take the folder away"
-        )
-    check_class_count(len(usable))
-
-
-def split(
-    photos: pd.DataFrame,
-    testing_percentage: float = 10,
-    validation_percentage: float = 10,
-    split_seed: int = 0,
-) -> pd.DataFrame:
-    """Add the column `split`: "training", "validation" or "testing"; "" for what is left out.
-
-    The split of a photo follows from a hash of `class/file` up to `_nohash_`, as in retrain.py
-    (which hashes the full path): it stays when the folder moves or when photos are added.
-    Photos whose names agree up to `_nohash_` stay together. Only where the hash leaves a class
-    with nothing in a split whose percentage is above 0 do its nearest photos by hash go there.
-    Another split_seed than 0 salts the hash: another split, as lasting as the first.
-
-    Raises GraphnetsError for another table than that of `scan`, and if the percentages leave
-    nothing to train on.
-    """
-    check_photos(photos, "path", "label", "problem")
-    check_whole("split_seed", split_seed)
-    check_percentages(testing_percentage, validation_percentage)
-    usable = np.flatnonzero(photos.problem == "")  # places, as the index may name a photo twice
-    splits = np.full(len(photos), "", object)
-    for label, rows in photos.iloc[usable].groupby("label").indices.items():
-        places = usable[rows]
-        percent = photos.path.iloc[places].map(lambda path: _hash_percentage(path, split_seed))
-        distinct = np.unique(percent)
-        if len(distinct) < FEWEST_PHOTOS:
-            raise GraphnetsError(
-                f"class {shown(label)} has {len(distinct)} group(s) of photos with one name before "
-                f"'_nohash_', wanted {FEWEST_PHOTOS}: a group cannot be torn between splits"
-            )
-        names = np.array(_bands(distinct, validation_percentage, testing_percentage), object)
-        splits[places] = names[np.searchsorted(distinct, percent)]
-    return photos.assign(split=splits)
-
-
-def _hash_percentage(path: str, seed: int) -> float:
-    name = re.sub(r"_nohash_.*$", "", "/".join(path.split(os.sep)[-2:]))
-    digest = hashlib.sha1(os.fsencode(f"{seed} {name}" if seed else name)).hexdigest()
-    return int(digest, 16) % (HASH_BUCKETS + 1) * (100.0 / HASH_BUCKETS)
-
-
-def _bands(percent: np.ndarray, validation: float, testing: float) -> list[str]:
-    """The split of each of a class's sorted hash percentages; none that was asked for is empty."""
-    n_validation = max(int((percent < validation).sum()), int(validation > 0))
-    n_testing = max(int((percent < validation + testing).sum()) - n_validation, int(testing > 0))
-    while n_validation + n_testing >= len(percent):
-        if n_testing >= n_validation:
-            n_testing -= 1
-        else:
-            n_validation -= 1
-    n_training = len(percent) - n_validation - n_testing
-    return ["validation"] * n_validation + ["testing"] * n_testing + ["training"] * n_training
 
 
 @contextmanager

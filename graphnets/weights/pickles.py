@@ -49,6 +49,24 @@ def pickled_weights(path: str | os.PathLike[str]) -> Pairs:
     return dict(_pair(path, name, value) for name, value in found.items())
 
 
+def pickled_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """{name: array} of the arrays of numbers in a pickled dict, gzip'd or not; the rest is left.
+
+    The file may be Python 2's or 3's. Nothing in it is run. Raises what `refusing` is there for.
+    """
+    with opened(path) as file:
+        found = _load(file)
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds {_described(found)}")
+    return {
+        _text(name): array.value
+        for name, array in found.items()
+        if isinstance(name, str | bytes)
+        and isinstance(array, _Array)
+        and isinstance(array.value, np.ndarray)
+    }
+
+
 @contextmanager
 def refusing(source: str | os.PathLike[str], what: str, wanted: str) -> Iterator[None]:
     """GraphnetsError in place of all that reading a pickle can raise: it is no `what`."""

@@ -12,7 +12,7 @@ from graphnets.classifier import export
 from graphnets.classifier.predict import Classifier
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.store import FeatureStore
-from graphnets.photos.images import scan
+from graphnets.photos.listing import scan
 from graphnets.training.heads import Head
 from graphnets.zoo.architectures import open_network
 from tests.benchmarks.contender import Started

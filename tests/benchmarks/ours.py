@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.networks.network import features
 from graphnets.networks.precision import FLOAT32, check
-from graphnets.photos.images import scan
+from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH, RUNS, photo_reader
 from graphnets.zoo.architectures import open_network
 from tests.benchmarks.contender import PROBES, Started, aligned, on_batches, pictures

@@ -10,7 +10,7 @@ from graphnets.classifier.export import _frozen
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import features
-from graphnets.photos.images import scan
+from graphnets.photos.listing import scan
 from graphnets.weights.arrays import write_weights
 from graphnets.weights.drawn import RandomWeights
 from graphnets.zoo.architectures import DECLARED, open_network

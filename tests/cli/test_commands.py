@@ -167,7 +167,7 @@ def test_fetch_list_says_what_is_known_and_where_it_lies(tmp_path):
         (["retrain", "--image_dir", "x", "--model_dir", "none"], 1,
          "get them with `graphnets fetch inception_v3 --model_dir none`"),
         (["retrain", "--image_dir", "x", "--architecture", "vgg16", "--weights", "random"], 1,
-         "Error: x is no folder; wanted one with a sub-folder of photos per class"),
+         "Error: x is no folder; wanted one with a sub-folder of photos per class, or a table"),
         (["predict", "--graph", "none.pb", "photo.jpg"], 1, "none.pb cannot be read"),
     ],
 )  # fmt: skip
@@ -181,7 +181,10 @@ SLOW = ("tensorflow", "pandas", "sklearn")  # to import
 RETRAIN = ["retrain", "--image_dir", "photos"]
 RANDOM = ["--architecture", "vgg16", "--weights", "random"]
 COMPARE = ["compare", "--image_dir", "photos", *RANDOM]
-NO_FOLDER = "nowhere is no folder; wanted one with a sub-folder of photos per class"
+NO_FOLDER = (
+    "nowhere is no folder; wanted one with a sub-folder of photos per class, or a table: .csv, "
+    ".tsv or .parquet with the columns path and label, .npz or .p"
+)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +234,9 @@ def workplace(tmp_path_factory):
          "the folder away"),
         (["retrain", "--image_dir", "photos/a", *RANDOM],
          "found 0 class folders with photos, wanted 2 or more: one sub-folder per class, named as "
-         "the class"),
+         "the class, or two labels in a table"),
+        (["retrain", "--images", "none.csv", *RANDOM],
+         "none.csv cannot be read: No such file or directory"),
         ([*RETRAIN, *RANDOM, "--final_tensor_name", "a b"],
          "'a b' cannot name the output; wanted letters, digits, '_', '.', '/' or '-'"),
         ([*RETRAIN, *RANDOM, "--saved_model_dir", "photos"],

@@ -48,3 +48,21 @@ def test_a_folder_is_refused(photo_folder, tmp_path, output):
     assert result.exit_code == 1
     assert "photos is a folder; name a file in it" in result.output.replace("/ is", " is")
     assert not (tmp_path / "B").exists()
+
+
+def test_the_photos_of_a_table(photo_folder, tmp_path):
+    paths = sorted(photo_folder.glob("*/*"))[::20] + sorted(photo_folder.glob("*/*"))[1::20]
+    rows = [f"{path.relative_to(photo_folder)},{n % 2},training" for n, path in enumerate(paths)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label,split", *rows]))
+    flags = ["--architecture", "alexnet", "--weights", "random", "--endpoint", "conv1"]
+    flags += ["--images", tmp_path / "t.csv", "--image_root", photo_folder]
+    flags += ["--bottleneck_dir", tmp_path / "B", "--output", tmp_path / "f.npz"]
+    result = CliRunner().invoke(main, ["extract", *map(str, flags)])
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "f.npz") as found:
+        assert sorted(zip(found["labels"], found["paths"], strict=True)) == sorted(
+            (str(n % 2), str(path)) for n, path in enumerate(paths)
+        )
+    (tmp_path / "t.csv").write_text("path,kind\nx,y\n")
+    result = CliRunner().invoke(main, ["extract", *map(str, flags)])
+    assert "t.csv has no column 'label' among path, kind; wanted path" in result.output

@@ -8,7 +8,7 @@ from PIL import Image
 from world import write_photos
 
 from graphnets.features import bottlenecks as features
-from graphnets.photos import images
+from graphnets.photos.listing import scan
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flowers17.py"
 
@@ -60,7 +60,7 @@ def test_the_story_from_the_list_of_layers_to_the_second_report(
 
 def test_the_sheet_has_a_row_of_different_variants_for_each_photo(flowers17, tmp_path):
     folder = write_photos(tmp_path / "photos", per_class=3)
-    photos = images.scan(folder).iloc[:2]
+    photos = scan(folder).iloc[:2]
     flowers17.write_sheet(photos, (40, 50), tmp_path / "sheet.png", copies=3)
     sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
     assert sheet.shape == (2 * 40 + 4, 3 * 50 + 2 * 4, 3)

@@ -14,7 +14,8 @@ from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.store import FeatureStore
 from graphnets.networks.declared import Declared
 from graphnets.networks.layers import fc, max_pool
-from graphnets.photos import images, jpeg
+from graphnets.photos import jpeg
+from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH
 from graphnets.weights.drawn import RandomWeights
 
@@ -37,7 +38,7 @@ def features_one_by_one(network, paths, endpoint):
 
 
 def test_features_are_those_of_each_photo_alone(network, photo_folder, tmp_path):
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     bottlenecks = Bottlenecks(network, "conv1,conv2", tmp_path / "store")
     photos = bottlenecks.add(photos)
     found = bottlenecks.read(photos)
@@ -54,7 +55,7 @@ def test_a_broken_photo_is_left_out_with_its_reason_and_the_others_go_on(
     broken.write_bytes(broken.read_bytes()[:-200])
     (photo_folder / "grass" / "notes.jpg").write_text("not a picture")
     bottlenecks = Bottlenecks(network, None, tmp_path / "store")
-    photos = bottlenecks.add(images.scan(photo_folder))
+    photos = bottlenecks.add(scan(photo_folder))
     left_out = photos[photos.problem != ""].set_index("path").problem.to_dict()
     assert left_out == {
         str(broken): "damaged or cut off",
@@ -67,31 +68,31 @@ def test_stored_features_are_not_computed_again_wherever_the_photo_lies(
     network, photo_folder, tmp_path
 ):
     store = tmp_path / "store"
-    Bottlenecks(network, "conv2", store).add(images.scan(photo_folder))
+    Bottlenecks(network, "conv2", store).add(scan(photo_folder))
     moved = photo_folder.rename(tmp_path / "elsewhere")
     os.rename(moved / "grass" / "000.jpg", moved / "red_roof" / "renamed.jpeg")
     again = Bottlenecks(network, "conv2", store)
-    assert len(again.missing(images.scan(moved))) == 0
-    assert len(Bottlenecks(network, "conv1,conv2", store).missing(images.scan(moved))) == 60
+    assert len(again.missing(scan(moved))) == 0
+    assert len(Bottlenecks(network, "conv1,conv2", store).missing(scan(moved))) == 60
 
 
 def test_a_changed_photo_or_weight_file_is_never_served_stale(network, photo_folder, tmp_path):
     store = tmp_path / "store"
-    Bottlenecks(network, None, store).add(images.scan(photo_folder))
+    Bottlenecks(network, None, store).add(scan(photo_folder))
     changed = photo_folder / "grass" / "000.jpg"
     changed.write_bytes((photo_folder / "grass" / "001.jpg").read_bytes() + b"\0")
-    assert list(Bottlenecks(network, None, store).missing(images.scan(photo_folder)).path) == [
+    assert list(Bottlenecks(network, None, store).missing(scan(photo_folder)).path) == [
         str(changed)
     ]
     other = small_network()
     other.fingerprint = "random 2"
-    assert len(Bottlenecks(other, None, store).missing(images.scan(photo_folder))) == 60
+    assert len(Bottlenecks(other, None, store).missing(scan(photo_folder))) == 60
 
 
 def test_the_same_photo_gives_the_same_bits_in_a_batch_of_another_run(
     network, photo_folder, tmp_path
 ):
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     whole = Bottlenecks(network, None, tmp_path / "whole")
     whole.add(photos)
     parts = Bottlenecks(network, None, tmp_path / "parts")
@@ -112,7 +113,7 @@ def test_one_pass_over_the_photos_fills_the_stores_of_all_endpoints_and_maps(
     network, photo_folder, tmp_path, passes
 ):
     bottlenecks = Bottlenecks(network, "conv2,conv1", tmp_path / "store", maps=["pool1", "conv2"])
-    photos = bottlenecks.add(images.scan(photo_folder))
+    photos = bottlenecks.add(scan(photo_folder))
     assert sorted(passes["read"]) == sorted(photos.path)
     assert sorted(passes["run"]) == batches_of(60)
     assert len(bottlenecks.missing(photos)) == 0
@@ -129,7 +130,7 @@ def test_one_pass_over_the_photos_fills_the_stores_of_all_endpoints_and_maps(
 
 def test_maps_alone_are_stored_where_no_endpoint_is_wanted(network, photo_folder, tmp_path):
     bottlenecks = Bottlenecks(network, [], tmp_path / "store", maps=("pool1:0",))
-    photos = bottlenecks.add(images.scan(photo_folder))
+    photos = bottlenecks.add(scan(photo_folder))
     assert [path.name[:11] for path in (tmp_path / "store").iterdir()] == ["small-pool1"]
     assert bottlenecks.read(photos).shape == (60, 0)
     assert bottlenecks.rows("pool1", photos).shape == bottlenecks.rows("pool1:0", photos).shape
@@ -143,7 +144,7 @@ def test_a_map_that_is_wanted_later_does_not_store_the_rest_again(
     network, photo_folder, tmp_path, passes
 ):
     pooled = Bottlenecks(network, "conv2", tmp_path / "store")
-    photos = pooled.add(images.scan(photo_folder))
+    photos = pooled.add(scan(photo_folder))
     (folder,) = (tmp_path / "store").iterdir()
     files = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     both = Bottlenecks(network, "conv2", tmp_path / "store", maps=["pool1"])
@@ -163,7 +164,7 @@ def test_a_vector_has_one_store_pooled_or_not(photo_folder, tmp_path):
     layers, calls = network.layers, []
     network.layers = lambda: calls.append(1) or layers()
     both = Bottlenecks(network, "fc", tmp_path / "store", maps=["fc", "pool"])
-    photos = both.add(images.scan(photo_folder))
+    photos = both.add(scan(photo_folder))
     assert calls == [1]
     assert len(list((tmp_path / "store").iterdir())) == 2
     assert both.rows("fc", photos).shape == (60, 5)
@@ -180,7 +181,7 @@ def test_stores_of_before_there_were_maps_are_still_found(network, photo_folder,
         "endpoint": "conv2",
         "preprocessing": "decode_jpeg, upright, bilinear (16, 16)",
     }
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     values = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
     old = FeatureStore(tmp_path, identity)
     old.append(list(photos.key), values)
@@ -204,7 +205,7 @@ class Killed(BaseException):
 def test_a_kill_between_two_stores_loses_and_mixes_up_nothing(
     network, photo_folder, tmp_path, passes, monkeypatch, appended
 ):
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     append, calls = FeatureStore.append, itertools.count()
 
     def killed(store, keys, rows):

@@ -8,11 +8,12 @@ import pytest
 from graphnets.features.bottlenecks import Bottlenecks, with_copies
 from graphnets.photos import images
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION
+from graphnets.photos.listing import scan
 
 
 @pytest.fixture
 def photos(photo_folder):
-    return images.scan(photo_folder)
+    return scan(photo_folder)
 
 
 def replaced(photos, row, by):
@@ -41,7 +42,7 @@ def test_its_copies_are_found_all_the_same(network, photos, tmp_path, reads):
     for path in (second, third):
         with open(first, "rb") as source, open(path, "wb") as target:
             target.write(source.read())
-    listed = images.scan(os.path.dirname(os.path.dirname(first)))
+    listed = scan(os.path.dirname(os.path.dirname(first)))
     expected = Bottlenecks(network, None, tmp_path / "expected")
     row = expected.read(expected.add(listed))[1]
     replaced(listed, 0, by=30)
@@ -56,7 +57,7 @@ def test_its_copies_are_found_all_the_same(network, photos, tmp_path, reads):
 def test_a_file_that_is_gone_is_left_out_and_its_copies_are_used(network, photos, tmp_path):
     with open(photos.path[0], "rb") as source, open(photos.path[1], "wb") as target:
         target.write(source.read())
-    listed = images.scan(os.path.dirname(os.path.dirname(photos.path[0])))
+    listed = scan(os.path.dirname(os.path.dirname(photos.path[0])))
     os.unlink(listed.path[0])
     os.unlink(listed.path[7])
     os.mkdir(listed.path[7])
@@ -84,7 +85,7 @@ def test_variants_are_those_of_the_photo_as_it_is_now(network, photos, tmp_path)
     store = Bottlenecks(network, None, tmp_path / "store", augmentation=PHOTO_AUGMENTATION)
     added = store.add(copies)
     assert list(added.source[6:8]) == [key, key]
-    now = with_copies(images.scan(os.path.dirname(os.path.dirname(photos.path[0]))), 2)
+    now = with_copies(scan(os.path.dirname(os.path.dirname(photos.path[0]))), 2)
     assert list(added.key) == list(now.key)
     other = Bottlenecks(network, None, tmp_path / "other", augmentation=PHOTO_AUGMENTATION)
     np.testing.assert_allclose(store.read(added), other.read(other.add(now)), rtol=1e-5)

@@ -11,8 +11,9 @@ from world import batches_of, close, maps_of
 
 from graphnets.errors import GraphnetsError
 from graphnets.features.bottlenecks import Bottlenecks, with_copies
-from graphnets.photos import augment, images, jpeg
+from graphnets.photos import augment, jpeg
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation
+from graphnets.photos.listing import scan
 
 
 def test_copies_of_a_photo_have_keys_of_their_own():
@@ -59,7 +60,7 @@ def test_what_is_stored_of_copies_are_the_values_of_the_variants(
     network, photo_folder, tmp_path, passes
 ):
     store = Bottlenecks(network, "conv2", tmp_path / "store", ["pool1"], PHOTO_AUGMENTATION, seed=5)
-    copies = with_copies(images.scan(photo_folder)[::3], 3)
+    copies = with_copies(scan(photo_folder)[::3], 3)
     photos = store.add(copies)
     assert sorted(passes["read"]) == sorted(set(photos.path))  # once for all its variants
     assert sorted(passes["run"]) == batches_of(60)
@@ -73,7 +74,7 @@ def test_what_is_stored_of_copies_are_the_values_of_the_variants(
 def test_copies_are_the_same_in_every_run_and_more_of_them_keep_the_first(
     network, photo_folder, tmp_path, passes
 ):
-    photos = images.scan(photo_folder)[:20]
+    photos = scan(photo_folder)[:20]
     first = Bottlenecks(network, None, tmp_path / "store", augmentation=PHOTO_AUGMENTATION)
     first.add(with_copies(photos, 2))
     passes["run"].clear()
@@ -87,7 +88,7 @@ def test_copies_are_the_same_in_every_run_and_more_of_them_keep_the_first(
 
 def test_more_copies_of_a_photo_than_a_batch_holds(network, photo_folder, tmp_path, passes):
     store = Bottlenecks(network, None, tmp_path / "store", augmentation=BRIGHT)
-    photos = store.add(with_copies(images.scan(photo_folder)[:3], 70))
+    photos = store.add(with_copies(scan(photo_folder)[:3], 70))
     assert sorted(passes["run"]) == batches_of(210)
     assert len(passes["read"]) == 3
     expected = maps_of(network, variants(network, photos, BRIGHT, 0), "conv2")
@@ -98,7 +99,7 @@ def test_a_broken_photo_is_reported_for_all_its_copies(network, photo_folder, tm
     broken = photo_folder / "grass" / "004.jpg"
     broken.write_bytes(broken.read_bytes()[:-200])
     store = Bottlenecks(network, None, tmp_path / "store", augmentation=BRIGHT)
-    photos = store.add(with_copies(images.scan(photo_folder), 2))
+    photos = store.add(with_copies(scan(photo_folder), 2))
     left_out = photos[photos.problem != ""]
     assert list(left_out.path) == [str(broken)] * 2
     assert list(left_out["copy"]) == [1, 2]
@@ -117,7 +118,7 @@ def test_each_photo_and_each_copy_is_a_step_of_the_progress_bar(network, photo_f
             seen[-1][3] += 1
             yield item
 
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     Bottlenecks(network, None, tmp_path / "store").add(photos, progress)
     augmented = Bottlenecks(network, None, tmp_path / "store", augmentation=BRIGHT)
     augmented.add(with_copies(photos, 2), progress)
@@ -127,7 +128,7 @@ def test_each_photo_and_each_copy_is_a_step_of_the_progress_bar(network, photo_f
 def test_plain_photos_and_the_variants_of_each_augmentation_and_seed_are_never_mixed(
     network, photo_folder, tmp_path
 ):
-    photos = images.scan(photo_folder)[:2]
+    photos = scan(photo_folder)[:2]
     copies = with_copies(photos, 2)
     plain = Bottlenecks(network, None, tmp_path / "store")
     plain.add(photos)
@@ -146,7 +147,7 @@ def test_plain_photos_and_the_variants_of_each_augmentation_and_seed_are_never_m
 
 
 def test_copies_and_augmentation_belong_together(network, photo_folder, tmp_path):
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     augmented = Bottlenecks(network, None, tmp_path / "store", augmentation=BRIGHT)
     with pytest.raises(GraphnetsError, match="got photos without copies for an augmentation; want"):
         augmented.add(photos)

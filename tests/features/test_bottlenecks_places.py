@@ -7,8 +7,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets.features.bottlenecks import Bottlenecks, with_copies
-from graphnets.photos import images
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION
+from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH
 
 
@@ -37,7 +37,7 @@ def in_order(count):
 
 @pytest.fixture
 def photos(photo_folder):
-    return images.scan(photo_folder)
+    return scan(photo_folder)
 
 
 def test_places_follow_from_the_position(marked, photos, tmp_path):
@@ -69,7 +69,7 @@ def test_photos_that_cannot_be_read_do_not_move_the_others(marked, photos, tmp_p
             with open(photos.path[row], "wb") as file:
                 file.write(content)
     os.mkdir(photos.path[30])  # a folder in a photo's place
-    listed = images.scan(os.path.dirname(os.path.dirname(photos.path[0])))
+    listed = scan(os.path.dirname(os.path.dirname(photos.path[0])))
     store = Bottlenecks(marked, None, tmp_path / "store")
     added = store.add(listed)
     assert list(added.index[added.problem != ""]) == [2, 3, 30]

@@ -10,7 +10,7 @@ from stores import IDENTITY, assert_holds, filled, keys_of, pair, rows_of
 from graphnets.errors import GraphnetsError
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.store import FeatureStore
-from graphnets.photos import images
+from graphnets.photos.listing import scan
 
 ALL = range(12)  # rows, in two files: 0 to 4, and 5 to 11
 
@@ -160,7 +160,7 @@ def older(store):
 def test_what_is_unfit_is_computed_again_and_said(network, photo_folder, tmp_path, damage, count):
     folder = tmp_path / "store"
     first = Bottlenecks(network, None, folder)
-    photos = first.add(images.scan(photo_folder))
+    photos = first.add(scan(photo_folder))
     rows = first.read(photos)
     [store] = first._stores.values()
     damage(store)
@@ -177,7 +177,7 @@ def test_what_is_unfit_is_computed_again_and_said(network, photo_folder, tmp_pat
 
 def test_in_python_it_is_a_warning(network, photo_folder, tmp_path):
     first = Bottlenecks(network, None, tmp_path / "store")
-    photos = first.add(images.scan(photo_folder))
+    photos = first.add(scan(photo_folder))
     zeroed(*first._stores.values())
     with pytest.warns(UserWarning, match=f"^3 rows in .* {UNFIT}$"):
         Bottlenecks(network, None, tmp_path / "store").add(photos)

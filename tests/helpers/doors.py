@@ -41,8 +41,8 @@ NO_FEATURES = (
 OF_GRAPH = "wanted a GraphDef, as graphnets.read_graph_def"
 # (public name, call in the world of test_public_doors, pattern of the message)
 CALLS = [
-    ("scan", lambda w: g.scan(None), "image_dir is None, wanted the path of a folder"),
-    ("scan", lambda w: g.scan([w.folder]), "image_dir is of the type list, wanted the path"),
+    ("scan", lambda w: g.scan(None), "images is None, wanted the path of a folder"),
+    ("scan", lambda w: g.scan([w.folder]), "images is of the type list, wanted the path"),
     ("scan", lambda w: g.scan(w.labels), "labels.txt is no folder"),
     ("scan", lambda w: g.scan(w.folder, None), "progress is None, wanted a function such as"),
     ("split", lambda w: g.split(list(w.photos.path)), f"photos is of the type list, {TABLE}"),
@@ -147,7 +147,7 @@ CALLS = [
     ),
     ("retrain", lambda w: g.retrain(w.folder, "alexnet"), r"open_network\('alexnet'\) gives"),
     ("retrain", lambda w: g.retrain(w.folder, w.network, STEPS), "options is of the type"),
-    ("retrain", lambda w: g.retrain(None, w.network, options(w.root)), "image_dir is None,"),
+    ("retrain", lambda w: g.retrain(None, w.network, options(w.root)), "images is None,"),
     (
         "retrain",
         lambda w: g.retrain(w.folder, w.network, options(w.root, trainable=3)),

@@ -16,6 +16,7 @@ from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError
 from graphnets.jobs.retrain import RetrainOptions, retrain
 from graphnets.photos import images
+from graphnets.photos.listing import scan
 from graphnets.training.train import TrainingOptions
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -195,8 +196,11 @@ from world import small_network
 from graphnets.features import store
 from graphnets.jobs.retrain import RetrainOptions, retrain
 from graphnets.photos import images
+from graphnets.photos.listing import scan
 from graphnets.photos import images
+from graphnets.photos.listing import scan
 from graphnets.training.train import TrainingOptions
+from graphnets.photos.listing import scan
 
 append = store.FeatureStore.append
 def slowly(self, keys, rows):  # so that kills find the run at work
@@ -235,16 +239,14 @@ def test_runs_killed_at_random_moments_lead_to_the_same_figures(network, tmp_pat
 def test_a_photo_that_changes_after_it_was_listed_has_its_own_key(
     photo_folder, network, tmp_path, monkeypatch
 ):
-    scan = images.scan
-
-    def scanned(folder, progress):
-        photos = scan(folder, progress)
+    def scanned(*arguments):
+        photos = scan(*arguments)
         with open(photos.path[0], "ab") as file:
             file.write(b"\0")
         os.unlink(photos.path[1])
         return photos
 
-    monkeypatch.setattr("graphnets.jobs.retrain.scan", scanned)
+    monkeypatch.setattr("graphnets.jobs.stock.scan", scanned)
     result = retrain(photo_folder, network, options(tmp_path))
     table = pd.read_csv(tmp_path / "out" / "photos.csv", keep_default_na=False)
     assert table.key[0] == images.key_of(Path(table.path[0]).read_bytes())

@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.errors import GraphnetsError
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.networks import precision
-from graphnets.photos import images
+from graphnets.photos.listing import scan
 
 PLAIN = {"brand_raw": "Plain CPU", "flags": ["avx2", "fma"]}
 
@@ -78,7 +78,7 @@ def bfloat16(processor, network):
 
 
 def test_features_differ_a_little_and_are_stored_apart(bfloat16, network, photo_folder, tmp_path):
-    photos = images.scan(photo_folder)
+    photos = scan(photo_folder)
     found = []
     for one in (network, bfloat16):
         store = Bottlenecks(one, "conv2", tmp_path / "store")

@@ -13,7 +13,7 @@ from PIL import Image
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.photos import augment, images, jpeg, reading
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION
-from graphnets.photos.images import scan
+from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH, OPEN, ahead, photo_reader, placed, variants
 from graphnets.photos.room import Room
 

@@ -10,12 +10,14 @@ from world import make_folder
 
 from graphnets.errors import GraphnetsError
 from graphnets.photos import images
+from graphnets.photos.listing import check_classes, scan
+from graphnets.photos.splits import split
 
 
 def test_scan_lists_the_photos_by_class_and_name(tmp_path):
     make_folder(tmp_path, roses=3, daisies=4)
     (tmp_path / "daisies" / "B.png").write_bytes(b"upper case")
-    photos = images.scan(tmp_path)
+    photos = scan(tmp_path)
     assert list(photos.columns) == ["path", "label", "key", "problem"]
     names = ["0.png", "1.png", "2.png", "3.png", "B.png"]
     expected = [tmp_path / "daisies" / name for name in names]
@@ -31,19 +33,19 @@ def test_the_key_of_a_large_file_is_of_all_its_bytes(tmp_path):
     make_folder(tmp_path, a=3, b=3)
     data = np.random.default_rng(6).bytes(3_000_001)
     (tmp_path / "a" / "9.jpg").write_bytes(data)
-    key = images.scan(tmp_path).key[3]
+    key = scan(tmp_path).key[3]
     assert key == hashlib.sha256(data).hexdigest()[:32]
 
 
 def test_the_key_depends_on_the_bytes_alone(tmp_path):
     here = make_folder(tmp_path / "here", a=3, b=3)
     there = tmp_path / "there"
-    here_keys = images.scan(here).key
+    here_keys = scan(here).key
     here.rename(there)
     os.rename(there / "b" / "2.png", there / "b" / "another name.jpeg")
     os.utime(there / "b" / "1.png", (0, 0))
     (there / "a" / "copy.gif").write_bytes((there / "b" / "0.png").read_bytes())
-    photos = images.scan(there)
+    photos = scan(there)
     assert list(photos.key[photos.path.str.endswith("png")]) == list(here_keys[:5])
     assert set(photos.key) == set(here_keys)
 
@@ -56,7 +58,7 @@ def test_scan_tells_how_far_it_is(tmp_path):
             seen.append((total, desc))
             yield item
 
-    images.scan(make_folder(tmp_path, a=3, b=4), progress)
+    scan(make_folder(tmp_path, a=3, b=4), progress)
     assert seen == [(7, "reading photos")] * 7
 
 
@@ -66,7 +68,7 @@ def test_hidden_files_and_what_file_managers_leave_are_passed_over(tmp_path):
     for name in (".DS_Store", "._0.png", "Thumbs.db", "desktop.ini", "Desktop.INI"):
         (tmp_path / "a" / name).write_bytes(b"x")
     (tmp_path / "README.txt").write_text("beside the classes")
-    photos = images.scan(tmp_path)
+    photos = scan(tmp_path)
     assert len(photos) == 6
     assert set(photos.label) == {"a", "b"}
 
@@ -79,7 +81,7 @@ def test_what_is_no_file_is_named_and_the_scan_goes_on(tmp_path, no_hang):
     os.symlink("loop", tmp_path / "loop")
     (tmp_path / "a" / "more").mkdir()
     (tmp_path / "a" / "note.txt").write_text("has a key; what it is shows when it is decoded")
-    photos = images.scan(tmp_path)
+    photos = scan(tmp_path)
     bad = photos[photos.problem != ""]
     assert {os.path.basename(row.path): row.problem for row in bad.itertuples()} == {
         "pipe.jpg": "not a regular file",
@@ -96,7 +98,7 @@ def test_links_to_photos_and_to_class_folders_are_followed(tmp_path):
     make_folder(tmp_path / "photos", a=3)
     os.symlink(tmp_path / "store" / "real", tmp_path / "photos" / "linked")
     os.symlink(tmp_path / "store" / "real" / "3.png", tmp_path / "photos" / "a" / "3.png")
-    photos = images.scan(tmp_path / "photos")
+    photos = scan(tmp_path / "photos")
     assert list(photos.label) == ["a"] * 4 + ["linked"] * 4
     assert list(photos.problem) == [""] * 8
     assert photos.key[3] == photos.key[7]
@@ -114,7 +116,7 @@ def test_a_label_is_its_folders_name_unchanged(tmp_path):
         "赤いバラ",
     ]
     make_folder(tmp_path, **dict.fromkeys(labels, 3))
-    photos = images.split(images.scan(tmp_path))
+    photos = split(scan(tmp_path))
     assert photos.groupby("label").size().to_dict() == dict.fromkeys(labels, 3)
     assert all(
         os.path.basename(os.path.dirname(row.path)) == row.label for row in photos.itertuples()
@@ -126,7 +128,7 @@ def test_names_that_are_no_text_are_taken(tmp_path, read):
     root = os.fsencode(tmp_path)
     os.rename(root + b"/caf", root + b"/caf\xe9")
     os.rename(root + b"/a/0.png", root + b"/a/\xff\n.png")
-    photos = images.split(images.scan(tmp_path))
+    photos = split(scan(tmp_path))
     assert set(photos.label) == {"a", "caf\udce9"}
     assert set(photos.split) == {"training", "validation", "testing"}
     for path in photos.path:
@@ -137,20 +139,20 @@ def test_names_that_are_no_text_are_taken(tmp_path, read):
 def test_a_folder_name_with_a_line_break_is_an_error(tmp_path, name):
     make_folder(tmp_path, a=3, **{name: 3})
     with pytest.raises(GraphnetsError, match=r"^the folder name .*\\.* has a line break; rename"):
-        images.scan(tmp_path)
+        scan(tmp_path)
 
 
 def test_a_folder_of_folders_is_an_error_that_names_the_one_to_use(tmp_path):
     make_folder(tmp_path / "flowers" / "train", a=3, b=3)
     with pytest.raises(GraphnetsError, match=r"flowers/train holds folders, not photos.*name\?$"):
-        images.scan(tmp_path / "flowers")
+        scan(tmp_path / "flowers")
 
 
 def test_what_is_no_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for name in ("file", "missing"):
         with pytest.raises(GraphnetsError, match=rf"{name} is no folder; wanted one with a sub-f"):
-            images.scan(tmp_path / name)
+            scan(tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
@@ -164,7 +166,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(GraphnetsError, match=r"/b cannot be read: Permission denied$"):
-        images.scan(tmp_path)
+        scan(tmp_path)
 
 
 def test_a_class_needs_three_usable_photos(tmp_path):
@@ -175,7 +177,7 @@ def test_a_class_needs_three_usable_photos(tmp_path):
         r"c has 1 \(of 1 files\): add photos or take the folder away$"
     )
     with pytest.raises(GraphnetsError, match=wanted):
-        images.scan(tmp_path)
+        scan(tmp_path)
 
 
 @pytest.mark.parametrize("labels", [[], ["a"]])
@@ -183,7 +185,7 @@ def test_two_classes_are_needed(tmp_path, labels):
     make_folder(tmp_path, **dict.fromkeys(labels, 3))
     Image.new("RGB", (2, 2)).save(tmp_path / "beside.png")
     with pytest.raises(GraphnetsError, match=rf"^found {len(labels)} class folders with photos"):
-        images.scan(tmp_path)
+        scan(tmp_path)
 
 
 def test_a_class_folder_without_a_photo_is_an_error(tmp_path):
@@ -191,16 +193,16 @@ def test_a_class_folder_without_a_photo_is_an_error(tmp_path):
     (tmp_path / "roses" / ".hidden.jpg").write_bytes(b"")
     wanted = "^the class folder .*roses has no photos, each class needs 3 or more: add photos or"
     with pytest.raises(GraphnetsError, match=wanted):
-        images.scan(tmp_path)
+        scan(tmp_path)
 
 
 def test_photos_that_turn_out_unreadable_count_no_more(tmp_path):
-    photos = images.scan(make_folder(tmp_path, a=3, b=4))
+    photos = scan(make_folder(tmp_path, a=3, b=4))
     photos.loc[6, "problem"] = "damaged"
-    images.check_classes(photos)
+    check_classes(photos)
     photos.loc[5, "problem"] = "damaged"
     with pytest.raises(GraphnetsError, match=r"but b has 2 \(of 4 files\): add"):
-        images.check_classes(photos)
+        check_classes(photos)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_what_systems_leave_behind_is_passed_over_beside_classes_and_in_them(tmp
         (tmp_path / "roses" / name).mkdir()
     (tmp_path / "System Volume Information").mkdir()
     (tmp_path / "roses" / "._0.png").write_bytes(b"resource fork")
-    photos = images.scan(tmp_path)
+    photos = scan(tmp_path)
     assert list(photos.label) == ["roses"] * 3 + ["tulips"] * 3
     assert list(photos.problem) == [""] * 6
 
@@ -237,5 +239,5 @@ def test_they_are_never_the_folder_that_is_suggested(tmp_path):
     make_folder(tmp_path / "photos", roses=3, tulips=3)
     (tmp_path / "__MACOSX" / "photos").mkdir(parents=True)
     with pytest.raises(GraphnetsError, match=r"is \S*photos the folder to name\?") as caught:
-        images.scan(tmp_path)
+        scan(tmp_path)
     assert "MACOSX" not in str(caught.value)

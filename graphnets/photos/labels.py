@@ -1,0 +1,52 @@
+"""Several labels a photo: the column `labels` has them as a tuple, `label` as one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from graphnets.photos.folders import BETWEEN
+
+
+def united(photos: pd.DataFrame) -> pd.DataFrame:
+    """One row for each content, with the labels of all its copies; the first path stays.
+
+    What cannot be used keeps its rows. A copy in another given split keeps one, too.
+    """
+    usable = photos.problem == ""
+    by = ["key", *(["given_split"] if "given_split" in photos else [])]
+    groups = photos[usable].groupby(by, sort=False).label
+    photos = photos.assign(
+        label=groups.transform(joined).reindex(photos.index).fillna(photos.label)
+    )
+    again = photos[usable].duplicated(by).reindex(photos.index, fill_value=False)
+    photos = photos[~again].sort_values(["label", "path"], kind="stable", ignore_index=True)
+    return photos.assign(labels=photos.label.map(parts))
+
+
+def joined(labels: Iterable[str]) -> str:
+    """The different labels in several texts as one text."""
+    return BETWEEN.join(sorted({part for label in labels for part in parts(label)}))
+
+
+def parts(label: str) -> tuple[str, ...]:
+    """The labels in a text; none in an empty one."""
+    return tuple(part for part in label.split(BETWEEN) if part)
+
+
+def each_label(photos: pd.DataFrame) -> pd.DataFrame:
+    """A row for each label of each photo; the table itself where photos have one each."""
+    if "labels" not in photos:
+        return photos
+    return (
+        photos.drop(columns="label")
+        .explode("labels")
+        .dropna(subset="labels")
+        .rename(columns={"labels": "label"})
+    )
+
+
+def class_names(photos: pd.DataFrame) -> list[str]:
+    """The labels of the usable photos, sorted: the order of a classifier's outputs."""
+    return sorted(each_label(photos[photos.problem == ""]).label.unique())

@@ -1,0 +1,137 @@
+"""A folder, or a table, of photos becomes the table that everything else goes by."""
+
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+
+from graphnets.errors import GraphnetsError, check_flag, check_kind, shown
+from graphnets.files import sha256
+from graphnets.photos import tables
+from graphnets.photos.folders import (
+    FEWEST_PHOTOS,
+    check_class_count,
+    class_files,
+    is_table,
+)
+from graphnets.photos.images import Progress, check_progress, no_progress, plain_text
+from graphnets.photos.labels import each_label, united
+
+Images = pd.DataFrame | str | os.PathLike
+IMAGES = "the path of a folder with a sub-folder of photos per class, or a table"
+
+
+def scan(
+    images: Images,
+    progress: Progress = no_progress,
+    image_root: str | os.PathLike[str] | None = None,
+    multi_label: bool = False,
+) -> pd.DataFrame:
+    """List the photos of a folder that has one sub-folder per class, or of a table.
+
+    images: the folder; a .csv, .tsv or .parquet file, or a DataFrame, with the columns path (or
+    Filename) and label (or ClassId), and, where there are any, split, group and weight; or arrays X
+    and y in an .npz, features and labels in the traffic-sign course's .p, whose photos are laid out
+    as files. image_root: where relative paths begin (None: in the table's folder), or where photos
+    out of arrays are laid out (None: in FILE.photos beside the file).
+    multi_label: labels of one photo have "|" between, or are those of its copies.
+
+    Returns a table, sorted by label and path, with the columns
+      path     the file
+      label    the name of its folder, or what the table says, unchanged
+      key      the first 128 bits of the SHA-256 of the file's bytes, in hex ("" if unreadable)
+      problem  "" for a file to use, else the reason why it is left out
+    and given_split, group and weight where a table has split, group and weight.
+
+    Hidden files, and what systems leave beside photos, are passed over. Raises GraphnetsError
+    if the folder, the table or its classes cannot serve.
+    """
+    photos = listed(images, progress, image_root, multi_label)
+    check_classes(photos)
+    return photos
+
+
+@plain_text
+def listed(
+    images: Images,
+    progress: Progress = no_progress,
+    image_root: str | os.PathLike[str] | None = None,
+    multi_label: bool = False,
+) -> pd.DataFrame:
+    """What `scan` returns, whatever its classes are."""
+    check_progress(progress)
+    check_flag("multi_label", multi_label)
+    photos = _rows(images, image_root, multi_label)
+    with ThreadPoolExecutor() as pool:
+        hashed = pool.map(_key, photos.path)
+        keys = list(progress(hashed, total=len(photos), desc="reading photos"))
+    problems = [old or new for old, (_, new) in zip(photos.problem, keys, strict=True)]
+    photos = photos.drop(columns="problem")
+    photos.insert(2, "key", pd.Series([key for key, _ in keys], dtype=object))
+    photos.insert(3, "problem", pd.Series(problems, dtype=object))
+    photos = united(photos) if multi_label else photos
+    texts = [name for name in photos if name not in ("weight", "labels")]
+    return photos.astype(dict.fromkeys(texts, object))  # of which pandas makes no other type
+
+
+def _rows(
+    images: Images, image_root: str | os.PathLike[str] | None, multi_label: bool
+) -> pd.DataFrame:
+    check_kind("images", images, Images, IMAGES)
+    if isinstance(images, pd.DataFrame) or is_table(images):
+        photos = tables.listed(images, image_root, multi_label)
+        _check_root(photos)
+        return photos
+    if image_root is not None:
+        raise GraphnetsError(
+            f"image_root is {shown(image_root)} and {shown(images)} is no table; wanted it for the "
+            "relative paths of one"
+        )
+    paths = class_files(images)
+    columns = {"path": [p for _, p in paths], "label": [label for label, _ in paths]}
+    return pd.DataFrame({**columns, "problem": ""}, dtype=object)
+
+
+def _check_root(photos: pd.DataFrame) -> None:
+    """Raise GraphnetsError if no file of a table is there: they begin elsewhere."""
+    if not any(os.path.lexists(path) for path in photos.path):
+        raise GraphnetsError(
+            f"none of the table's {len(photos)} files is there, {shown(photos.path.iloc[0])} the "
+            "first; wanted absolute paths, or --image_root with the folder that they begin at"
+        )
+
+
+def _key(path: str) -> tuple[str, str]:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            return "", "a folder inside a class folder"
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+            return "", "not a regular file"
+        return sha256(path)[:32], ""
+    except OSError as error:
+        return "", f"cannot be opened ({error.strerror})"
+
+
+@plain_text
+def check_classes(photos: pd.DataFrame) -> None:
+    """Raise GraphnetsError unless 2 classes or more have enough usable photos each.
+
+    That is 3, or 1 where a table gives the split.
+    """
+    fewest = 1 if "given_split" in photos else FEWEST_PHOTOS
+    rows = each_label(photos)
+    usable = (rows.problem == "").groupby(rows.label).sum()
+    short = [
+        f"{shown(label)} has {count} (of {(rows.label == label).sum()} files)"
+        for label, count in usable[usable < fewest].items()
+    ]
+    if short:
+        raise GraphnetsError(
+            f"each class needs {fewest} readable photo{'s' if fewest > 1 else ''} or more, but "
+            f"{'; '.join(short)}: add photos or take the folder away"
+        )
+    check_class_count(len(usable))

@@ -17,6 +17,7 @@ from graphnets.sessions import Session
 from graphnets.training.heads import Head, head_input
 
 RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
+THRESHOLDS = "label_thresholds"  # from which probability on each class is named
 
 
 def classifier_graph_def(
@@ -27,7 +28,8 @@ def classifier_graph_def(
     Feed one JPEG's (or PNG's) bytes to `DecodeJPGInput:0`, scalar string, and fetch
     `final_result:0`, float32 (1, classes): decoding, transparency over white, EXIF orientation,
     resizing and the network's own preprocessing are in the graph. `ResizedJPG:0` takes a batch
-    instead: float32 (n, height, width, 3), RGB, 0 to 255.
+    instead: float32 (n, height, width, 3), RGB, 0 to 255. Of several labels, each class has a
+    probability of its own, and `label_thresholds:0`, float32 (classes,), tells which are named.
     """
     with tf.Graph().as_default() as graph, Session() as session:
         contents = tf.placeholder(tf.string, [], INPUT)
@@ -38,7 +40,8 @@ def classifier_graph_def(
         bottleneck = tf.concat(head_input(found, names, head.flatten), 1, name="bottleneck")
         logits = head.logits(bottleneck)
         try:
-            named = tf.nn.softmax(logits, name=output).op.name == output
+            score = tf.nn.sigmoid if head.independent else tf.nn.softmax
+            named = score(logits, name=output).op.name == output
         except ValueError:
             named = False
         if not named:
@@ -46,11 +49,14 @@ def classifier_graph_def(
                 f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
                 "no name that the network uses"
             )
-        return _frozen(session, graph, output)
+        outputs = [output]
+        if head.thresholds is not None:
+            outputs.append(tf.constant(head.thresholds, name=THRESHOLDS).op.name)
+        return _frozen(session, graph, outputs)
 
 
-def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
-    """The variables, initialised, as constants, and nothing that the output does not need."""
+def _frozen(session: tf.Session, graph: tf.Graph, outputs: list[str]) -> tf.GraphDef:
+    """The variables, initialised, as constants, and nothing that the outputs do not need."""
     from tensorflow.python.framework import convert_to_constants
 
     verbosity = tf.logging.get_verbosity()
@@ -58,10 +64,10 @@ def _frozen(session: tf.Session, graph: tf.Graph, output: str) -> tf.GraphDef:
     try:
         if not graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
             # Converting none takes most of a second for Inception.
-            return tf.graph_util.extract_sub_graph(graph.as_graph_def(), [output])
+            return tf.graph_util.extract_sub_graph(graph.as_graph_def(), outputs)
         session.run(tf.global_variables_initializer())
         return convert_to_constants.convert_variables_to_constants_from_session_graph(
-            session, graph.as_graph_def(), [output]
+            session, graph.as_graph_def(), outputs
         )
     finally:
         tf.logging.set_verbosity(verbosity)

@@ -35,11 +35,16 @@ Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives th
 
 @dataclass(frozen=True)
 class Prediction:
-    """A photo's classes, likeliest first, as (label, score), scores 0 to 1; or its problem."""
+    """A photo's classes, likeliest first, as (label, score), scores 0 to 1; or its problem.
+
+    labels: of a graph that gives several, those from whose thresholds on the scores are, likeliest
+    first; None of any other graph.
+    """
 
     path: str
     top: list[tuple[str, float]]
     problem: str = ""
+    labels: list[tuple[str, float]] | None = None
 
 
 class Classifier:
@@ -81,6 +86,23 @@ class Classifier:
                 "wanted the labels file that was written with this graph"
             )
         self._session = Session(graph=self._graph)
+        self._thresholds = self._read_thresholds(shown(graph))
+
+    def _read_thresholds(self, graph: str) -> np.ndarray | None:
+        """From which score on each class is named; None where a photo has one label."""
+        try:
+            operation = self._graph.get_operation_by_name(export.THRESHOLDS)
+        except KeyError:
+            return None
+        if operation.type != "Const":  # another tool's
+            return None
+        found = self._session.run(operation.outputs[0])
+        if np.shape(found) != (len(self.labels),):
+            raise GraphnetsError(
+                f"{graph} has {np.size(found)} {export.THRESHOLDS} and {len(self.labels)} labels; "
+                "wanted the graph and labels of one run"
+            )
+        return found
 
     def _place_photos(self, options: InputOptions) -> None:
         """Settle where a photo's bytes go, what comes of them, and where that is fed."""
@@ -148,23 +170,31 @@ class Classifier:
             results = in_batches(paths, self._read, self._run, self.scores)
         else:
             results = ahead(paths, self.scores)
-        return predictions(results, self.labels, top_k)
+        return predictions(results, self.labels, top_k, self._thresholds)
 
 
-def predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
+def predictions(
+    results: Results, labels: Sequence[str], top_k: int, thresholds: np.ndarray | None = None
+) -> Iterator[Prediction]:
     """The likeliest of each file's scores (classes,), in order; see `Classifier.predict`."""
-    return _predictions(results, labels, check_whole("top_k", top_k, 1))
+    return _predictions(results, labels, check_whole("top_k", top_k, 1), thresholds)
 
 
-def _predictions(results: Results, labels: Sequence[str], top_k: int) -> Iterator[Prediction]:
+def _predictions(
+    results: Results, labels: Sequence[str], top_k: int, thresholds: np.ndarray | None
+) -> Iterator[Prediction]:
     for path, result in results:
         try:
             values = result()
         except PhotoError as error:
             yield Prediction(os.fspath(path), [], str(error))
             continue
-        best = np.argsort(-values, kind="stable")[:top_k]
-        yield Prediction(os.fspath(path), [(labels[i], float(values[i])) for i in best])
+        order = np.argsort(-values, kind="stable")
+        top = [(labels[i], float(values[i])) for i in order[:top_k]]
+        named = None
+        if thresholds is not None:
+            named = [(labels[i], float(values[i])) for i in order if values[i] >= thresholds[i]]
+        yield Prediction(os.fspath(path), top, labels=named)
 
 
 def in_batches(

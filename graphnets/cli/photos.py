@@ -68,7 +68,9 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
             click.echo(json.dumps(_as_json(prediction)))
         elif not prediction.problem:
             click.echo(shown(prediction.path))
-            for label, score in prediction.top:
+            if prediction.labels == []:
+                click.echo("  none of the labels")
+            for label, score in prediction.top if prediction.labels is None else prediction.labels:
                 click.echo(f"  {score:.4f}  {shown(label)}")
     if left_out:
         click.echo(f"{read} photos classified, {left_out} left out", err=True)
@@ -79,9 +81,14 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
 def _as_json(prediction) -> dict:
     if prediction.problem:
         return {"path": prediction.path, "problem": prediction.problem}
-    label, score = prediction.top[0]
-    top = [{"label": label, "score": score} for label, score in prediction.top]
-    return {"path": prediction.path, "label": label, "score": score, "top": top}
+    top = _each_as_json(prediction.top)
+    if prediction.labels is not None:
+        return {"path": prediction.path, "labels": _each_as_json(prediction.labels), "top": top}
+    return {"path": prediction.path, **top[0], "top": top}
+
+
+def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:
+    return [{"label": label, "score": score} for label, score in labels]
 
 
 @click.command()

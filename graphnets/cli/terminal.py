@@ -159,12 +159,19 @@ def report(result, misclassified: bool) -> None:
             "in_two_classes in metrics.json names them"
         )
     if misclassified:
-        tested = result.photos[result.photos.predicted != ""]
+        tested = result.photos[result.photos.split == "testing"]
         wrong = tested[tested.predicted != tested.label]
         click.echo(f"\n{len(wrong)} misclassified test photos")
         for row in wrong.itertuples():
-            click.echo(f"  {shown(row.path)}: {shown(row.predicted)}")
-    if metrics["test_accuracy"] is None:
+            click.echo(f"  {shown(row.path)}: {shown(row.predicted) or '-'}")
+    if metrics.get("mean_average_precision") is not None:
+        click.echo(
+            f"\nmean average precision {metrics['mean_average_precision']:.1%}, F1 "
+            f"{metrics['micro_f1']:.3f} micro, {metrics['macro_f1']:.3f} macro; all labels right: "
+            f"{metrics['test_accuracy']:.1%} of {metrics['test_count']} photos "
+            f"(step {metrics['best_step']})"
+        )
+    elif metrics["test_accuracy"] is None:
         click.echo("\nno test accuracy: no photo was kept for testing")
     else:
         click.echo(

@@ -19,7 +19,7 @@ from graphnets.files import write_whole, writing
 from graphnets.jobs import plots
 from graphnets.jobs.options import RetrainOptions, check_outputs_of_run, compared_files, depth_names
 from graphnets.jobs.plots import Curve
-from graphnets.jobs.retrain import tested_figures
+from graphnets.jobs.retrain import tested_figures, with_thresholds
 from graphnets.jobs.stock import Stock, checked_job, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
 from graphnets.photos.folders import SPLITS
@@ -47,6 +47,7 @@ class Depth:
     testing. steps_per_second: of the steps behind the warm-up, without validations.
     validation: the curve; with a warm-up, its steps are the first. diverged_at: the step, counted
     likewise, at which the loss was no longer finite; what training would have given is None then.
+    mean_average_precision: on the test photos, where they may have several labels, or else None.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Depth:
     best_step: int | None
     validation: Curve
     diverged_at: int | None = None
+    mean_average_precision: float | None = None
 
 
 @plain_text
@@ -118,20 +120,26 @@ def compare(
 def table(depths: Sequence[Depth]) -> str:
     """The rows as text for people, a line a depth."""
     width = max([len("from"), *(len(shown(depth.name)) for depth in depths)])
+    several = any(depth.mean_average_precision is not None for depth in depths)
     lines = [
-        f"{'from':{width}s}  trainable parameters  test accuracy  features s (shared)  training s"
-        "  steps/s"
+        f"{'from':{width}s}  trainable parameters  test accuracy  {'  mAP  ' if several else ''}"
+        "features s (shared)  training s  steps/s"
     ]
     for depth in depths:
         accuracy = "-" if depth.test_accuracy is None else f"{depth.test_accuracy:.1%}"
         rate = "-" if depth.steps_per_second is None else f"{depth.steps_per_second:.1f}"
         line = (
             f"{shown(depth.name):{width}s}  {depth.trainable_parameters:>20,d}  {accuracy:>13s}  "
+            f"{_percent(depth.mean_average_precision) + '  ' if several else ''}"
             f"{depth.shared_features_seconds:19.1f}  {depth.training_seconds:10.1f}  {rate:>7s}"
         )
         diverged = depth.diverged_at is not None
         lines.append(f"{line}  diverged at step {depth.diverged_at}" if diverged else line)
     return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return f"{'-' if share is None else f'{share:.1%}':>5s}"
 
 
 def _cuts(network: Network, names: Sequence[str], depths: str | Sequence[str]) -> dict[str, Cut]:
@@ -177,11 +185,13 @@ def _trained(
         seconds = round(time.perf_counter() - start, 3)
         return replace(row, training_seconds=seconds, diverged_at=log.offset + error.step)
     seconds = round(time.perf_counter() - start, 3)
+    tuned = with_thresholds(tuned, cut, names, splits[1])
     features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
     figures = tested_figures(tuned.head, Examples(features, testing.labels), labels, options)
     return replace(
         row,
         test_accuracy=figures["test_accuracy"],
+        mean_average_precision=figures.get("mean_average_precision"),
         training_seconds=seconds,
         steps_per_second=round(1 / max(tuned.seconds_per_step, 1e-9), 3),
         best_step=tuned.head.step,

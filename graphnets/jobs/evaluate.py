@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from sklearn import metrics
@@ -33,4 +34,54 @@ def evaluate(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) ->
             for label, (precision, recall, f1, count) in zip(labels, figures.tolist(), strict=True)
         },
         "confusion_matrix": confusion.tolist(),
+    }
+
+
+def evaluate_several(
+    truth: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray, labels: Sequence[str]
+) -> dict:
+    """The same where a photo may have several labels.
+
+    truth: (n, classes) of 0 and 1; probabilities: the same shape; a class is named from its
+    threshold on. test_accuracy counts the photos whose labels are named exactly. A class's
+    average_precision, and mean_average_precision, the mean over classes, do not depend on the
+    thresholds; None without a photo of the class. hamming_loss: the share of wrong decisions, photo
+    by class; coverage: how many classes one has to name, likeliest first, to have all labels of a
+    photo, on average.
+    """
+    truth, named = truth > 0, probabilities >= thresholds
+    figures = np.zeros((len(labels), 4))
+    overall = dict.fromkeys(("micro_f1", "macro_f1", "hamming_loss", "coverage"))
+    precisions = [
+        metrics.average_precision_score(own, column) if own.any() else None
+        for own, column in zip(truth.T, probabilities.T, strict=True)
+    ]
+    known = [precision for precision in precisions if precision is not None]
+    if len(truth):
+        scores = partial(metrics.precision_recall_fscore_support, truth, named, zero_division=0)
+        figures = np.transpose(scores())
+        overall = {
+            "micro_f1": float(scores(average="micro")[2]),
+            "macro_f1": float(scores(average="macro")[2]),
+            "hamming_loss": float(metrics.hamming_loss(truth, named)),
+            "coverage": float(metrics.coverage_error(truth, probabilities)),
+        }
+    return {
+        "test_accuracy": float((truth == named).all(axis=1).mean()) if len(truth) else None,
+        "test_count": len(truth),
+        "mean_average_precision": float(np.mean(known)) if known else None,
+        **overall,
+        "per_class": {
+            label: {
+                "precision": precision,
+                "recall": recall,
+                "f1": f1,
+                "count": int(count),
+                "average_precision": None if average is None else float(average),
+                "threshold": float(threshold),
+            }
+            for label, (precision, recall, f1, count), average, threshold in zip(
+                labels, figures.tolist(), precisions, thresholds, strict=True
+            )
+        },
     }

@@ -36,7 +36,7 @@ class RetrainOptions:
     augmentation: how variants of the training photos are drawn; augmented_copies: how many of
     each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation,
     PHOTO_AUGMENTATION).
-    image_root, multi_label: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
+    image_root: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
     checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
@@ -58,7 +58,6 @@ class RetrainOptions:
     split_seed: int = 0
     group_by: str | None = None
     image_root: str | os.PathLike[str] | None = None
-    multi_label: bool = False
     test_batch_size: int = -1
     trainable: str = ""
     augmentation: Augmentation = Augmentation()
@@ -94,7 +93,6 @@ class RetrainOptions:
         check_augmentation(self.augmentation)
         check_kind("training", self.training, TrainingOptions, "a graphnets.TrainingOptions")
         check_flag("resume", self.resume)
-        check_flag("multi_label", self.multi_label)
         if self.image_root is not None:
             check_path("image_root", self.image_root)
         if self.group_by is not None:
@@ -119,6 +117,11 @@ class RetrainOptions:
             "split_seed": self.split_seed,
             "group_by": self.group_by,
         }
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a photo may have several labels."""
+        return self.training.multi_label
 
     @property
     def copies(self) -> int:

@@ -20,10 +20,11 @@ import tensorflow.compat.v1 as tf
 import graphnets
 from graphnets.classifier import export
 from graphnets.files import write_whole, writing
-from graphnets.jobs.evaluate import evaluate
+from graphnets.jobs.evaluate import evaluate, evaluate_several
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.stock import Stock, checked_job, in_two_classes, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
+from graphnets.photos.folders import BETWEEN
 from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
@@ -33,7 +34,8 @@ from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.examples import Examples, sample
 from graphnets.training.heads import Head
 from graphnets.training.summaries import Summaries
-from graphnets.training.tune import Tuned, audit, features_behind, train
+from graphnets.training.thresholds import best_thresholds
+from graphnets.training.tune import Stored, Tuned, audit, features_behind, train
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def retrain(
             Beside(log, checkpoints, progress, *graphs),
         )  # fmt: skip
     with seconds("evaluation"):
+        tuned = with_thresholds(tuned, cut, names, validation)
         features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
         examples = Examples(features, testing.labels)
         photos = _with_predictions(photos, tuned.head, examples, labels)
@@ -124,12 +127,24 @@ def _of_photos(photos: pd.DataFrame) -> dict:
     }
 
 
+def with_thresholds(tuned: Tuned, cut: Cut, names: list[str], validation: Stored) -> Tuned:
+    """With the thresholds of several labels, chosen on the validation photos."""
+    if not tuned.head.independent:
+        return tuned
+    features = features_behind(tuned.network, cut, names, validation, tuned.head.flatten)
+    thresholds = best_thresholds(tuned.head.probabilities(features), validation.labels)
+    return tuned._replace(head=tuned.head._replace(thresholds=thresholds))
+
+
 def tested_figures(
     head: Head, examples: Examples, labels: list[str], options: RetrainOptions
 ) -> dict:
     """What `evaluate` says of the head on the test photos, or on a sample of them."""
     random = np.random.default_rng(options.training.seed)
     tested = sample(examples, options.test_batch_size, random)
+    if head.thresholds is not None:
+        probabilities = head.probabilities(tested.features)
+        return evaluate_several(tested.labels, probabilities, head.thresholds, labels)
     return evaluate(tested.labels, predicted_labels(head, tested), labels)
 
 
@@ -205,7 +220,11 @@ def _with_predictions(
     photos: pd.DataFrame, head: Head, testing: Examples, labels: list[str]
 ) -> pd.DataFrame:
     photos = photos.assign(predicted="")
-    names = [labels[i] for i in predicted_labels(head, testing)]
+    if head.thresholds is not None:
+        named = head.probabilities(testing.features) >= head.thresholds
+        names = [BETWEEN.join(np.array(labels, object)[own]) for own in named]
+    else:
+        names = [labels[i] for i in predicted_labels(head, testing)]
     photos.loc[photos.split == "testing", "predicted"] = names
     return photos
 

@@ -14,7 +14,7 @@ from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network, check_network
 from graphnets.photos.folders import SPLITS
 from graphnets.photos.images import Progress, check_progress
-from graphnets.photos.labels import each_label
+from graphnets.photos.labels import each_label, positions
 from graphnets.photos.listing import IMAGES, Images, check_classes, scan
 from graphnets.photos.splits import split
 from graphnets.training.options import class_weights, head_shape
@@ -110,18 +110,19 @@ class Stock:
         return training, validation, testing
 
     def _split(self, photos: pd.DataFrame, name: str, cut: Cut, labels: Sequence[str]) -> Stored:
-        positions = {label: number for number, label in enumerate(labels)}
         tables = [(self._plain, photos[photos.split == name])]
         if name == "training" and len(self._copies):
             tables.append((self._varied, self._copies[self._copies.problem == ""]))
         parts = [self._features(store, table) for store, table in tables]
-        numbers = np.concatenate([t.label.map(positions).to_numpy(int) for _, t in tables])
+        numbers = np.concatenate([positions(table, labels) for _, table in tables])
         weights = None
         if name == "training":
             weights = class_weights(self._options.training.class_weights, numbers, labels)
             if "weight" in photos:
                 own = np.concatenate([t.weight.to_numpy(np.float32) for _, t in tables])
-                weights = own if weights is None else weights * own
+                own = own if numbers.ndim == 1 else own[:, np.newaxis]
+                every = np.ones_like(numbers, np.float32) if weights is None else weights
+                weights = every * own
         return Stored(
             [joined(columns) for columns in zip(*parts, strict=True)],
             self._at_cut(cut, tables),
@@ -154,7 +155,7 @@ def in_two_classes(photos: pd.DataFrame) -> list[list[str]]:
 def warnings_of(photos: pd.DataFrame) -> list[str]:
     """A line for each thing about the photos of `graphnets.scan` that may mislead a classifier."""
     lines = []
-    counts = photos[photos.problem == ""].label.value_counts(sort=False)
+    counts = each_label(photos[photos.problem == ""]).label.value_counts(sort=False)
     few = [f"{shown(label)} {count}" for label, count in counts.items() if count < FEW_PHOTOS]
     if few:
         lines.append(f"less than {FEW_PHOTOS} photos, which may cause issues, in {_named(few)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from graphnets.photos.folders import BETWEEN
@@ -45,6 +46,20 @@ def each_label(photos: pd.DataFrame) -> pd.DataFrame:
         .dropna(subset="labels")
         .rename(columns={"labels": "label"})
     )
+
+
+def positions(photos: pd.DataFrame, labels: Sequence[str]) -> np.ndarray:
+    """The place of each photo's label in `labels`, int (n,).
+
+    Where photos may have several, float32 (n, classes): 1 for those that a photo has, else 0.
+    """
+    places = {label: number for number, label in enumerate(labels)}
+    if "labels" not in photos:
+        return photos.label.map(places).to_numpy(int)
+    found = np.zeros((len(photos), len(labels)), np.float32)
+    for row, own in zip(found, photos.labels, strict=True):
+        row[[places[label] for label in own]] = 1
+    return found
 
 
 def class_names(photos: pd.DataFrame) -> list[str]:

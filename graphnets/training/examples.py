@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,10 @@ from graphnets.features.rows import Rows, Table, in_parts
 
 
 class Examples(NamedTuple):
-    """features: float32 (n, features); labels: int (n,), positions in the list of classes."""
+    """features: float32 (n, features); labels: int (n,), positions in the list of classes.
+
+    Of several labels, float32 (n, classes): 1 for those that an example has, else 0.
+    """
 
     features: np.ndarray
     labels: np.ndarray
@@ -33,16 +37,17 @@ def positions(count: int, size: int, random: np.random.Generator) -> np.ndarray:
 
 
 def checked_splits(
-    training: Examples, validation: Examples, classes: int
+    training: Examples, validation: Examples, classes: int, multi_label: bool = False
 ) -> tuple[Examples, Examples]:
-    """The examples as arrays of float32 and int64; GraphnetsError unless they can be learnt from.
+    """The examples as arrays, float32 and int64; GraphnetsError unless they can be learnt from.
 
     There are some to train on, each has a label from 0 to below `classes`, and all have as many
-    features, finite ones. Features may also be `Rows`.
+    features, finite ones. Features may also be `Rows`. Of several labels, float32, each is 0 or 1.
     """
     check_whole("classes", classes, 2)
-    training = _checked("training", training, classes)
-    validation = _checked("validation", validation, classes)
+    check = _checked_labels if not multi_label else _checked_several
+    training = _checked("training", training, classes, check)
+    validation = _checked("validation", validation, classes, check)
     widths = training.features.shape[1], validation.features.shape[1]
     if widths[0] != widths[1]:
         raise GraphnetsError(
@@ -57,16 +62,32 @@ def checked_splits(
     return training, validation
 
 
-def _checked(name: str, examples: Examples, classes: int) -> Examples:
+def _checked(name: str, examples: Examples, classes: int, check_labels: Callable) -> Examples:
     check_kind(name, examples, Examples, "graphnets.Examples(features, labels)")
     features, labels = examples.features, np.asarray(examples.labels)
     if not isinstance(features, Rows):
         features = _floats(f"{name}.features", features)
     if len(features.shape) != 2:
         raise GraphnetsError(f"{name}.features is {features.shape}, wanted (n, features)")
-    if labels.shape != (len(features),):
+    check_finite(f"{name}.features", features)
+    return Examples(features, check_labels(name, labels, len(features), classes))
+
+
+def _checked_several(name: str, labels: np.ndarray, count: int, classes: int) -> np.ndarray:
+    if labels.shape != (count, classes):
         raise GraphnetsError(
-            f"{name} has {len(features)} rows of features and labels of the shape {labels.shape}, "
+            f"{name} has {count} rows of features and labels of the shape {labels.shape}, wanted "
+            f"({count}, {classes}): a column of 0 and 1 for each class"
+        )
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        raise GraphnetsError(f"{name}.labels has other values than 0 and 1; wanted those")
+    return labels.astype(np.float32)
+
+
+def _checked_labels(name: str, labels: np.ndarray, count: int, classes: int) -> np.ndarray:
+    if labels.shape != (count,):
+        raise GraphnetsError(
+            f"{name} has {count} rows of features and labels of the shape {labels.shape}, "
             "wanted one label a row"
         )
     if labels.size and labels.dtype.kind not in "iu":
@@ -81,8 +102,7 @@ def _checked(name: str, examples: Examples, classes: int) -> Examples:
             f"{name}.labels has {labels[row]} in row {row}, wanted 0 to {classes - 1} as there are "
             f"{classes} classes"
         )
-    check_finite(f"{name}.features", features)
-    return Examples(features, labels.astype(np.int64))
+    return labels.astype(np.int64)
 
 
 def check_finite(name: str, features: Table) -> None:

@@ -21,7 +21,9 @@ class Head(NamedTuple):
     """A trained head: logits = features @ weights + biases, on features as stored.
 
     With a hidden layer, (W, b), relu(features @ W + b) takes the features' place. step is the
-    training step it was taken from; flatten tells that features are whole maps.
+    training step it was taken from; flatten tells that features are whole maps. independent: each
+    class has a probability of its own; `thresholds`, float32 (classes,), tell from where on it is
+    named.
     """
 
     weights: np.ndarray  # float32 (features, classes)
@@ -29,12 +31,16 @@ class Head(NamedTuple):
     step: int
     hidden: Pair | None = None
     flatten: bool = False
+    independent: bool = False
+    thresholds: np.ndarray | None = None
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """float32 (n, features) -> (n, classes), each row sums to 1."""
+        """float32 (n, features) -> (n, classes); each row sums to 1, unless `independent`."""
         if self.hidden is not None:
             features = np.maximum(features @ self.hidden[0] + self.hidden[1], 0)
         logits = features @ self.weights + self.biases
+        if self.independent:
+            return 0.5 * (1 + np.tanh(0.5 * logits))  # the sigmoid, whatever its argument
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exp / exp.sum(axis=1, keepdims=True)
 
@@ -161,4 +167,4 @@ class TrainableHead:
             folded = (scale[:, np.newaxis] * W.astype(np.float64)).astype(np.float32)
             pairs[0] = folded, (b - mean @ folded).astype(np.float32)
         hidden = pairs[0] if self._shape.units else None
-        return Head(*pairs[-1], step, hidden, self._shape.flatten)
+        return Head(*pairs[-1], step, hidden, self._shape.flatten, self._shape.independent)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphnets.errors import GraphnetsError, check_kind, check_seed, check_whole
+from graphnets.errors import GraphnetsError, check_flag, check_kind, check_seed, check_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,9 @@ class TrainingOptions:
     one before it at its square, and so on.
     early_stopping: stop after so many validations without a better one (0: never).
     class_weights: "", "balanced" (each class counts the same), or "roses=2,tulips=0.5".
+    multi_label: examples may have several labels, or none: a sigmoid and its cross-entropy for each
+    class, summed, in place of the softmax; class_weights are those of a class's own photos
+    ("balanced": the others count as much together).
     warmup_steps: steps of the head alone before the chosen layers train with it.
     head: see `head_shape`.
     """
@@ -48,6 +51,7 @@ class TrainingOptions:
     learning_rate_decay_per_layer: float = 1.0
     early_stopping: int = 0
     class_weights: str = ""
+    multi_label: bool = False
     head: str = "linear"
     warmup_steps: int = 0
     warmup_learning_rate: float = 0.001
@@ -72,6 +76,7 @@ class TrainingOptions:
             if getattr(self, name) not in known:
                 wanted = ", ".join(known)
                 raise GraphnetsError(f"no {name} {getattr(self, name)!r}; wanted one of {wanted}")
+        check_flag("multi_label", self.multi_label)
         check_seed(self.seed)
         keep_whole(self, "seed", 0)
         check_kind("class_weights", self.class_weights, str, "'balanced' or 'CLASS=WEIGHT,...'")
@@ -105,11 +110,15 @@ class Diverged(GraphnetsError):
 
 
 class HeadShape(NamedTuple):
-    """flatten: keep maps whole, not averaged; units: of the hidden layer, 0 for none."""
+    """flatten: keep maps whole, not averaged; units: of the hidden layer, 0 for none.
+
+    independent: each class has a probability of its own, see `TrainingOptions.multi_label`.
+    """
 
     flatten: bool = False
     units: int = 0
     dropout: float = 0.0
+    independent: bool = False
 
 
 def head_shape(text: str) -> HeadShape:
@@ -144,6 +153,7 @@ def head_shape(text: str) -> HeadShape:
 def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
     """The weight of each example, float32 (n,), from `TrainingOptions.class_weights`.
 
+    labels: int (n,), or (n, classes) of 0 and 1: then the weights are float32 (n, classes).
     Raises GraphnetsError for a class that is not among `names` and a weight below 0.
     """
     import numpy as np
@@ -151,7 +161,10 @@ def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.nda
     if not text:
         return None
     weights = np.ones(len(names))
-    if text == "balanced":
+    if text == "balanced" and labels.ndim == 2:
+        counts = labels.sum(axis=0)
+        weights = (len(labels) - counts) / np.maximum(counts, 1)
+    elif text == "balanced":
         counts = np.bincount(labels, minlength=len(names))
         weights = len(labels) / (len(names) * np.maximum(counts, 1))
     else:
@@ -166,4 +179,5 @@ def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.nda
                 ) from None
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise GraphnetsError(f"got the class weights {text!r}; wanted numbers from 0, not all 0")
-    return weights[labels].astype(np.float32)
+    found = weights[labels] if labels.ndim == 1 else np.where(labels > 0, weights, 1)
+    return found.astype(np.float32)

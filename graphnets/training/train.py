@@ -20,6 +20,7 @@ from graphnets.sessions import Session
 from graphnets.training.beside import Beside
 from graphnets.training.examples import Examples, checked_splits, positions
 from graphnets.training.heads import Head, Standardisation, TrainableHead, standardisation
+from graphnets.training.losses import of_one_label, of_several_labels
 from graphnets.training.options import Diverged, TrainingOptions, class_weights, head_shape
 from graphnets.training.summaries import Summaries
 
@@ -35,7 +36,8 @@ RUN_BYTES = 32e6  # of what is fed in a run that only evaluates
 class Data(NamedTuple):
     """What a model is fed with: for each of its inputs, rows[i][indices]; labels as in Examples.
 
-    weights: how much each example counts in the loss, float32 (n,); None: all the same.
+    weights: how much each example counts in the loss, float32 (n,), or, of several labels, each
+    label of it, (n, classes); None: all the same.
     """
 
     rows: Sequence[Table]
@@ -81,10 +83,10 @@ def train_head(
     summaries_dir: str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
 ) -> Head:
-    """Train a softmax classifier on standardised features.
+    """Train a softmax classifier on standardised features, or one of several labels.
 
-    training, validation: float32 (n, features) with labels from 0 to below `classes`, int (n,);
-    there may be none for validation.
+    training, validation: float32 (n, features) with labels from 0 to below `classes`, int (n,), or
+    (n, classes) of 0 and 1 with `options.multi_label`; there may be none for validation.
     Of the steps at which validation ran, the one of the least validation cross-entropy is kept
     (the last one where there is no validation split); the standardisation is folded into what
     is returned. Equal arguments give equal weights. With summaries_dir, loss and accuracy of
@@ -93,8 +95,8 @@ def train_head(
     Raises GraphnetsError for examples that cannot be learnt from, and Diverged, a GraphnetsError,
     if the loss is no longer finite.
     """
-    training, validation = checked_splits(training, validation, classes)
     check_kind("options", options, TrainingOptions, "graphnets.TrainingOptions(...)")
+    training, validation = checked_splits(training, validation, classes, options.multi_label)
     check_progress(progress)
     if summaries_dir is not None:
         check_path("summaries_dir", summaries_dir)
@@ -184,7 +186,7 @@ def model_with_head(
     initial: values for the head's variables, by name.
     """
     step, dropping = _step_and_dropping()
-    shape = head_shape(options.head)
+    shape = head_shape(options.head)._replace(independent=options.multi_label)
     head = TrainableHead(
         features, classes, shape, standard, options.seed, (dropping, step), initial
     )
@@ -273,15 +275,9 @@ class _TrainingGraph:
         self._model = model
         variables = [v for group in model.groups for v in group]
         self.values = {v.op.name: v for v in variables}
-        self._label = tf.placeholder(tf.int64, [None], "GroundTruthInput")
-        self._weight = tf.placeholder_with_default(tf.ones_like(self._label, tf.float32), [None])
-        self._losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            labels=self._label, logits=model.logits
-        )
-        self._correct = tf.cast(tf.equal(tf.argmax(model.logits, 1), self._label), tf.float32)
-        loss = tf.reduce_mean(self._losses * self._weight)
-        self._updated = _updated(model, loss, variables, options)
-        self._figures = [loss, tf.reduce_mean(self._correct)]
+        self._loss = (of_several_labels if options.multi_label else of_one_label)(model.logits)
+        self._updated = _updated(model, self._loss.weighted, variables, options)
+        self._figures = [self._loss.weighted, tf.reduce_mean(self._loss.right)]
 
         def state(name: str, initial: tf.Tensor) -> tf.Variable:
             return tf.Variable(initial, trainable=False, name=f"best/{name}")
@@ -307,14 +303,14 @@ class _TrainingGraph:
         """Take one step on the chosen examples; their loss and accuracy before it, if `told`."""
         feed = self._feed(data, chosen) | {self._model.dropping: True}
         if data.weights is not None:
-            feed[self._weight] = data.weights[chosen]
+            feed[self._loss.weight] = data.weights[chosen]
         _, figures = session.run([self._updated, self._figures if told else []], feed)
         return [float(figure) for figure in figures]
 
     def evaluated(self, session: tf.Session, data: Data, chosen: np.ndarray) -> list[float]:
         """The mean cross-entropy and the accuracy over the chosen examples."""
         found = [
-            session.run([self._losses, self._correct], self._feed(data, chosen[part]))
+            session.run([self._loss.each, self._loss.right], self._feed(data, chosen[part]))
             for part in rows_per_run(data.rows, len(chosen))
         ]
         losses, correct = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -330,7 +326,7 @@ class _TrainingGraph:
 
     def _feed(self, data: Data, chosen: np.ndarray) -> dict:
         feed = {x: rows[chosen] for x, rows in zip(self._model.inputs, data.rows, strict=True)}
-        return feed | {self._label: data.labels[chosen]}
+        return feed | {self._loss.label: data.labels[chosen]}
 
 
 def _updated(

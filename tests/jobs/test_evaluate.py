@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 
-from graphnets.jobs.evaluate import evaluate
+from graphnets.jobs.evaluate import evaluate, evaluate_several
 
 
 def test_figures_worked_out_by_hand():
@@ -23,3 +24,39 @@ def test_without_test_photos_there_is_no_accuracy():
     assert found["test_accuracy"] is None
     assert found["test_count"] == 0
     assert found["confusion_matrix"] == [[0, 0], [0, 0]]
+
+
+def test_figures_of_several_labels_are_scikit_learns():
+    random = np.random.default_rng(0)
+    truth = (random.random((40, 3)) < [0.2, 0.5, 0.7]).astype(np.float32)
+    probabilities = np.clip(truth * 0.4 + random.random((40, 3)) * 0.6, 0, 1)
+    thresholds = np.array([0.3, 0.5, 0.7])
+    named = probabilities >= thresholds
+    found = evaluate_several(truth, probabilities, thresholds, ["a", "b", "c"])
+    averages = [metrics.average_precision_score(truth[:, i], probabilities[:, i]) for i in range(3)]
+    assert found["mean_average_precision"] == pytest.approx(np.mean(averages))
+    assert found["test_accuracy"] == metrics.accuracy_score(truth, named)
+    assert found["micro_f1"] == metrics.f1_score(truth, named, average="micro")
+    assert found["macro_f1"] == metrics.f1_score(truth, named, average="macro")
+    assert found["hamming_loss"] == pytest.approx((truth != named).mean())
+    assert found["coverage"] == metrics.coverage_error(truth, probabilities)
+    assert found["per_class"]["b"] == {
+        "precision": metrics.precision_score(truth[:, 1], named[:, 1]),
+        "recall": metrics.recall_score(truth[:, 1], named[:, 1]),
+        "f1": metrics.f1_score(truth[:, 1], named[:, 1]),
+        "count": int(truth[:, 1].sum()),
+        "average_precision": averages[1],
+        "threshold": 0.5,
+    }
+
+
+def test_of_several_labels_a_class_without_photos_has_no_average_precision():
+    truth = np.array([[1, 0], [0, 0]], np.float32)
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.1]])
+    found = evaluate_several(truth, probabilities, np.array([0.5, 0.5]), ["a", "b"])
+    assert found["per_class"]["b"]["average_precision"] is None
+    assert found["mean_average_precision"] == 1
+    nothing = evaluate_several(truth[:0], probabilities[:0], np.array([0.5, 0.5]), ["a", "b"])
+    assert nothing["test_accuracy"] is nothing["mean_average_precision"] is None
+    assert nothing["micro_f1"] is nothing["coverage"] is None
+    assert nothing["test_count"] == 0

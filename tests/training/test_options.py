@@ -22,6 +22,15 @@ def test_weights_by_name_and_none():
     assert class_weights("", LABELS, ["ant", "bee", "cat"]) is None
 
 
+def test_of_several_labels_a_weight_is_of_a_classs_own_photos():
+    labels = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0]])
+    named = class_weights("bee=3", labels, ["ant", "bee", "cat"])
+    np.testing.assert_array_equal(named, [[1, 1, 1], [1, 3, 1], [1, 1, 1], [1, 3, 1]])
+    balanced = class_weights("balanced", labels, ["ant", "bee", "cat"])
+    own = (balanced * labels).sum(axis=0)
+    np.testing.assert_allclose(own[:2], (balanced * (1 - labels)).sum(axis=0)[:2])  # each as much
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

@@ -217,6 +217,9 @@ training_flags = options(
         "--early_stopping", type=int, default=0, help="Validations without a better one; 0: never."
     ),
     click.option(
+        "--weight_decay", type=float, default=0.0, help="Of the head's weights; try 0.001 to 0.1."
+    ),
+    click.option(
         "--class_weights",
         default="",
         show_default=False,

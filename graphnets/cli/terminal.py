@@ -168,16 +168,20 @@ def report(result, misclassified: bool) -> None:
         click.echo(
             f"\nmean average precision {metrics['mean_average_precision']:.1%}, F1 "
             f"{metrics['micro_f1']:.3f} micro, {metrics['macro_f1']:.3f} macro; all labels right: "
-            f"{metrics['test_accuracy']:.1%} of {metrics['test_count']} photos "
-            f"(step {metrics['best_step']})"
+            f"{metrics['test_accuracy']:.1%} (95 % interval {_between(metrics)}) of "
+            f"{metrics['test_count']} photos (step {metrics['best_step']})"
         )
     elif metrics["test_accuracy"] is None:
         click.echo("\nno test accuracy: no photo was kept for testing")
     else:
         click.echo(
-            f"\ntest accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos "
-            f"(step {metrics['best_step']})"
+            f"\ntest accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos, "
+            f"interval {_between(metrics)} (step {metrics['best_step']})"
         )
+
+
+def _between(metrics: dict) -> str:
+    return "{:.1%} to {:.1%}".format(*metrics["test_accuracy_interval"])
 
 
 def say_left_out(photos) -> None:

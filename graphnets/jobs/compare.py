@@ -17,9 +17,9 @@ import pandas as pd
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
 from graphnets.jobs import plots
+from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs_of_run, compared_files, depth_names
 from graphnets.jobs.plots import Curve
-from graphnets.jobs.retrain import tested_figures, with_thresholds
 from graphnets.jobs.stock import Stock, checked_job, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
 from graphnets.photos.folders import SPLITS
@@ -27,10 +27,9 @@ from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.training.beside import Beside
-from graphnets.training.examples import Examples
 from graphnets.training.options import Diverged, head_shape
 from graphnets.training.summaries import Summaries
-from graphnets.training.tune import Stored, features_behind, train
+from graphnets.training.tune import Stored, train
 
 Say = Callable[[str], object]
 
@@ -48,6 +47,7 @@ class Depth:
     validation: the curve; with a warm-up, its steps are the first. diverged_at: the step, counted
     likewise, at which the loss was no longer finite; what training would have given is None then.
     mean_average_precision: on the test photos, where they may have several labels, or else None.
+    test_accuracy_interval: from and to, of 95 %, see `evaluate.interval`.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Depth:
     validation: Curve
     diverged_at: int | None = None
     mean_average_precision: float | None = None
+    test_accuracy_interval: list[float] | None = None
 
 
 @plain_text
@@ -106,7 +107,7 @@ def compare(
         try:
             splits = stock.stored(photos, cut, labels)
             found.append(
-                _trained(name, cut, (network, names), splits, labels, seconds, options, progress)
+                _trained(name, cut, (network, names), splits, photos, seconds, options, progress)
             )
         except GraphnetsError as error:
             raise GraphnetsError(f"the depth {name!r} fails: {error}") from None
@@ -122,7 +123,8 @@ def table(depths: Sequence[Depth]) -> str:
     width = max([len("from"), *(len(shown(depth.name)) for depth in depths)])
     several = any(depth.mean_average_precision is not None for depth in depths)
     lines = [
-        f"{'from':{width}s}  trainable parameters  test accuracy  {'  mAP  ' if several else ''}"
+        f"{'from':{width}s}  trainable parameters  test accuracy  95 % interval  "
+        f"{'  mAP  ' if several else ''}"
         "features s (shared)  training s  steps/s"
     ]
     for depth in depths:
@@ -130,12 +132,17 @@ def table(depths: Sequence[Depth]) -> str:
         rate = "-" if depth.steps_per_second is None else f"{depth.steps_per_second:.1f}"
         line = (
             f"{shown(depth.name):{width}s}  {depth.trainable_parameters:>20,d}  {accuracy:>13s}  "
+            f"{_between(depth.test_accuracy_interval):>13s}  "
             f"{_percent(depth.mean_average_precision) + '  ' if several else ''}"
             f"{depth.shared_features_seconds:19.1f}  {depth.training_seconds:10.1f}  {rate:>7s}"
         )
         diverged = depth.diverged_at is not None
         lines.append(f"{line}  diverged at step {depth.diverged_at}" if diverged else line)
     return "\n".join(lines)
+
+
+def _between(interval: list[float] | None) -> str:
+    return "-" if interval is None else "{:.1%} - {:.1%}".format(*interval)
 
 
 def _percent(share: float | None) -> str:
@@ -154,12 +161,13 @@ def _trained(
     cut: Cut,
     source: tuple[Network, list[str]],
     splits: tuple[Stored, Stored, Stored],
-    labels: list[str],
+    photos: pd.DataFrame,
     features_seconds: float,
     options: RetrainOptions,
     progress: Progress,
 ) -> Depth:
     network, names = source
+    labels, tested = class_names(photos), photos[photos.split == "testing"]
     training, validation, testing = splits
     folder = re.sub(r"[^\w.-]", "_", name)
     logs = options.summaries_dir and Path(options.summaries_dir) / folder
@@ -185,12 +193,11 @@ def _trained(
         seconds = round(time.perf_counter() - start, 3)
         return replace(row, training_seconds=seconds, diverged_at=log.offset + error.step)
     seconds = round(time.perf_counter() - start, 3)
-    tuned = with_thresholds(tuned, cut, names, splits[1])
-    features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
-    figures = tested_figures(tuned.head, Examples(features, testing.labels), labels, options)
+    figures = judged(tuned, (cut, names), (validation, testing), labels, options, tested).figures
     return replace(
         row,
         test_accuracy=figures["test_accuracy"],
+        test_accuracy_interval=figures["test_accuracy_interval"],
         mean_average_precision=figures.get("mean_average_precision"),
         training_seconds=seconds,
         steps_per_second=round(1 / max(tuned.seconds_per_step, 1e-9), 3),

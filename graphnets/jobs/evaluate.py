@@ -8,6 +8,32 @@ from functools import partial
 import numpy as np
 from sklearn import metrics
 
+Z = 1.959964  # standard deviations to either side that hold 95 %
+
+
+def interval(right: np.ndarray, groups: np.ndarray | None = None) -> list[float] | None:
+    """The 95 % interval, from and to, of the share of which `right` is a sample; None of none.
+
+    right: bool (n,). groups: of each, photos of which are alike and tell less than as many others:
+    they count as so many photos as their spread over groups allows (Kish's design effect).
+    Wilson, 1927: also of a share of 1 it does not pretend to be sure.
+    """
+    n = float(len(right))
+    if not n:
+        return None
+    share = right.mean()
+    if groups is not None and 0 < share < 1:
+        _, number = np.unique(groups, return_inverse=True)
+        count = number.max() + 1
+        residuals = np.bincount(number, right - share)
+        variance = (residuals**2).sum() * count / max(count - 1, 1) / n**2
+        n /= max(1.0, variance * n / (share * (1 - share)))
+    elif groups is not None:
+        n = float(len(np.unique(groups)))
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return [float(np.clip(middle - half, 0, share)), float(np.clip(middle + half, share, 1))]
+
 
 def evaluate(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict:
     """Accuracy, per-class figures and confusion matrix of predicted class positions.

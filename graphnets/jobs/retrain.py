@@ -20,22 +20,19 @@ import tensorflow.compat.v1 as tf
 import graphnets
 from graphnets.classifier import export
 from graphnets.files import write_whole, writing
-from graphnets.jobs.evaluate import evaluate, evaluate_several
+from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.stock import Stock, checked_job, in_two_classes, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
-from graphnets.photos.folders import BETWEEN
 from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.photos.splits import split_by
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
-from graphnets.training.examples import Examples, sample
 from graphnets.training.heads import Head
 from graphnets.training.summaries import Summaries
-from graphnets.training.thresholds import best_thresholds
-from graphnets.training.tune import Stored, Tuned, audit, features_behind, train
+from graphnets.training.tune import Tuned, audit, train
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,8 @@ def retrain(
         photos = stock.add(photos, progress, say)
         labels = class_names(photos)
         training, validation, testing = stock.stored(photos, cut, labels)
-    say(
-        f"{len(training.labels)} for training, {len(validation.labels)} for validation, "
-        f"{len(testing.labels)} for testing"
-    )
+    counts = [len(split.labels) for split in (training, validation, testing)]
+    say("{} for training, {} for validation, {} for testing".format(*counts))
     checkpoints = _checkpoints(network, names, photos, options, say)
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
@@ -95,17 +90,16 @@ def retrain(
             Beside(log, checkpoints, progress, *graphs),
         )  # fmt: skip
     with seconds("evaluation"):
-        tuned = with_thresholds(tuned, cut, names, validation)
-        features = features_behind(tuned.network, cut, names, testing, tuned.head.flatten)
-        examples = Examples(features, testing.labels)
-        photos = _with_predictions(photos, tuned.head, examples, labels)
-        figures = tested_figures(tuned.head, examples, labels, options)
+        tested = photos.split == "testing"
+        found = judged(tuned, (cut, names), (validation, testing), labels, options, photos[tested])
+        photos = photos.assign(predicted="")
+        photos.loc[tested, "predicted"] = found.predicted
     with seconds("export"):
-        graph_def = _write_classifier(tuned.network, names, tuned.head, labels, options)
+        graph_def = _write_classifier(tuned.network, names, found.head, labels, options)
     metrics = {
-        **figures,
-        "train_count": len(training.labels),
-        "validation_count": len(validation.labels),
+        **found.figures,
+        "train_count": counts[0],
+        "validation_count": counts[1],
         "best_step": tuned.head.step,
         "labels": labels,
         **_of_photos(photos),
@@ -114,7 +108,7 @@ def retrain(
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
     _write_figures(metrics, photos, Path(options.output_dir))
-    return Result(metrics, photos, tuned.head, tuned.network)
+    return Result(metrics, photos, found.head, tuned.network)
 
 
 def _of_photos(photos: pd.DataFrame) -> dict:
@@ -125,27 +119,6 @@ def _of_photos(photos: pd.DataFrame) -> dict:
         "copies_across_splits": copies_across_splits(photos),
         "in_two_classes": in_two_classes(photos),
     }
-
-
-def with_thresholds(tuned: Tuned, cut: Cut, names: list[str], validation: Stored) -> Tuned:
-    """With the thresholds of several labels, chosen on the validation photos."""
-    if not tuned.head.independent:
-        return tuned
-    features = features_behind(tuned.network, cut, names, validation, tuned.head.flatten)
-    thresholds = best_thresholds(tuned.head.probabilities(features), validation.labels)
-    return tuned._replace(head=tuned.head._replace(thresholds=thresholds))
-
-
-def tested_figures(
-    head: Head, examples: Examples, labels: list[str], options: RetrainOptions
-) -> dict:
-    """What `evaluate` says of the head on the test photos, or on a sample of them."""
-    random = np.random.default_rng(options.training.seed)
-    tested = sample(examples, options.test_batch_size, random)
-    if head.thresholds is not None:
-        probabilities = head.probabilities(tested.features)
-        return evaluate_several(tested.labels, probabilities, head.thresholds, labels)
-    return evaluate(tested.labels, predicted_labels(head, tested), labels)
 
 
 def _checkpoints(
@@ -205,28 +178,10 @@ def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:
     return [{"path": row.path, "reason": row.problem} for row in left_out.itertuples()]
 
 
-def predicted_labels(head: Head, examples: Examples) -> np.ndarray:
-    """The position of the likeliest class of each example: int (n,)."""
-    return head.probabilities(examples.features).argmax(axis=1)
-
-
 def copies_across_splits(photos: pd.DataFrame) -> int:
     """How many photos have the same bytes as one in another split: they flatter the figures."""
     usable = photos[photos.problem == ""]
     return int((usable.groupby("key").split.transform("nunique") > 1).sum())
-
-
-def _with_predictions(
-    photos: pd.DataFrame, head: Head, testing: Examples, labels: list[str]
-) -> pd.DataFrame:
-    photos = photos.assign(predicted="")
-    if head.thresholds is not None:
-        named = head.probabilities(testing.features) >= head.thresholds
-        names = [BETWEEN.join(np.array(labels, object)[own]) for own in named]
-    else:
-        names = [labels[i] for i in predicted_labels(head, testing)]
-    photos.loc[photos.split == "testing", "predicted"] = names
-    return photos
 
 
 def _provenance(

@@ -34,15 +34,24 @@ class Head(NamedTuple):
     independent: bool = False
     thresholds: np.ndarray | None = None
 
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """float32 (n, features) -> (n, classes); each row sums to 1, unless `independent`."""
+    def logits_of(self, features: np.ndarray) -> np.ndarray:
+        """float32 (n, features) -> (n, classes)."""
         if self.hidden is not None:
             features = np.maximum(features @ self.hidden[0] + self.hidden[1], 0)
-        logits = features @ self.weights + self.biases
+        return features @ self.weights + self.biases
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """float32 (n, features) -> (n, classes); each row sums to 1, unless `independent`."""
+        logits = self.logits_of(features)
         if self.independent:
             return 0.5 * (1 + np.tanh(0.5 * logits))  # the sigmoid, whatever its argument
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exp / exp.sum(axis=1, keepdims=True)
+
+    def cooled(self, temperature: float) -> Head:
+        """The head whose logits are divided by the temperature."""
+        weights, biases = self.weights / temperature, self.biases / temperature
+        return self._replace(weights=weights.astype(np.float32), biases=biases.astype(np.float32))
 
     def logits(self, features: tf.Tensor) -> tf.Tensor:
         """The logits as constants in the default graph, for exporting."""
@@ -135,6 +144,7 @@ class TrainableHead:
         W = self._variable("final_weights", [width, classes], 0.001, seed, self._turned)
         products = tf.matmul(x, W, transpose_b=self._turned)
         self.logits = tf.nn.bias_add(products, self._variable("final_biases", [classes]))
+        self.matrices = [v for v in self.variables if v.shape.rank == 2]
 
     def _variable(
         self,

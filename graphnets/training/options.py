@@ -38,6 +38,8 @@ class TrainingOptions:
     ("balanced": the others count as much together).
     warmup_steps: steps of the head alone before the chosen layers train with it.
     head: see `head_shape`.
+    weight_decay: this times half the squares of the head's weights, on standardised features and
+    without biases, is added to the loss (1 / (C n) of scikit-learn's logistic regression).
     """
 
     how_many_training_steps: int = 4000
@@ -56,6 +58,7 @@ class TrainingOptions:
     warmup_steps: int = 0
     warmup_learning_rate: float = 0.001
     warmup_optimizer: str = "rmsprop"
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
@@ -68,6 +71,10 @@ class TrainingOptions:
             if not 0 < getattr(self, name) < float("inf"):
                 raise GraphnetsError(f"{name} is {getattr(self, name)}, wanted above 0")
             object.__setattr__(self, name, float(getattr(self, name)))  # JSON has no NumPy numbers
+        check_kind("weight_decay", self.weight_decay, Real, "a number from 0")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise GraphnetsError(f"weight_decay is {self.weight_decay}, wanted 0 or more")
+        object.__setattr__(self, "weight_decay", float(self.weight_decay))
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("warmup_optimizer", OPTIMIZERS),

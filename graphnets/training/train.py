@@ -50,7 +50,7 @@ class Model(NamedTuple):
 
     groups: variables by the layer, the head's first, then from the last layer to the first.
     step counts the steps taken, int64; dropping, bool, is fed where dropout is to be on. config:
-    of the session that trains it.
+    of the session that trains it. decayed: those to which `weight_decay` applies.
     """
 
     inputs: list[tf.Tensor]
@@ -59,6 +59,7 @@ class Model(NamedTuple):
     step: tf.Variable
     dropping: tf.Tensor
     config: tf.ConfigProto | None = None
+    decayed: Sequence[tf.Variable] = ()
 
 
 class Fitted(NamedTuple):
@@ -190,7 +191,8 @@ def model_with_head(
     head = TrainableHead(
         features, classes, shape, standard, options.seed, (dropping, step), initial
     )
-    return Model(inputs, head.logits, [head.variables, *layers], step, dropping), head
+    groups = [head.variables, *layers]
+    return Model(inputs, head.logits, groups, step, dropping, decayed=head.matrices), head
 
 
 def _step_and_dropping() -> tuple[tf.Variable, tf.Tensor]:
@@ -276,7 +278,11 @@ class _TrainingGraph:
         variables = [v for group in model.groups for v in group]
         self.values = {v.op.name: v for v in variables}
         self._loss = (of_several_labels if options.multi_label else of_one_label)(model.logits)
-        self._updated = _updated(model, self._loss.weighted, variables, options)
+        minimised = self._loss.weighted
+        if options.weight_decay:
+            penalties = [tf.nn.l2_loss(v) for v in model.decayed]
+            minimised += options.weight_decay * tf.add_n(penalties)
+        self._updated = _updated(model, minimised, variables, options)
         self._figures = [self._loss.weighted, tf.reduce_mean(self._loss.right)]
 
         def state(name: str, initial: tf.Tensor) -> tf.Variable:

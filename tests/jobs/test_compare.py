@@ -152,6 +152,7 @@ def test_files_have_the_table_the_curves_and_a_plot(compared):
     assert list(rows) == [
         "name", "trainable_parameters", "test_accuracy", "shared_features_seconds",
         "training_seconds", "steps_per_second", "best_step", "diverged_at",
+        "mean_average_precision", "test_accuracy_interval",
     ]  # fmt: skip
     assert list(rows.test_accuracy) == [depth.test_accuracy for depth in compared.depths]
     content = json.loads((out / "compare.json").read_text())
@@ -212,7 +213,7 @@ def test_only_a_depth_from_the_first_layer_on_reads_photos_again(photo_folder, t
     assert everything.trainable_parameters == (27 * 4 + 4) + (36 * 6 + 6) + (6 * 3 + 3)
     counts = json.loads((tmp_path / "out" / "compare.json").read_text())["photos"]
     # A step's batch, two looks at validation (before and after it), one at the test photos.
-    assert sum(decoded.values()) == 60 + 10 + 2 * counts["validation"] + counts["testing"]
+    assert sum(decoded.values()) == 60 + 10 + 3 * counts["validation"] + counts["testing"]
 
 
 def test_a_depth_that_diverges_says_at_which_step_and_the_others_are_there(photo_folder, tmp_path):
@@ -297,11 +298,14 @@ def test_what_cannot_serve_is_told_before_a_photo_is_run(
 def test_the_table_has_a_line_a_depth_and_says_that_the_features_are_shared():
     nothing = Curve([], [], [])
     rows = [
-        Depth("fc8", 69649, 0.81234, 12.34, 3.21, 456.7, 300, nothing),
+        Depth("fc8", 69649, 0.81234, 12.34, 3.21, 456.7, 300, nothing, None, None, [0.756, 0.85]),
         Depth("conv5", 55_000_000, None, 12.34, 123.45, 2.06, 40, nothing),
     ]
     assert table(rows).splitlines() == [
-        "from   trainable parameters  test accuracy  features s (shared)  training s  steps/s",
-        "fc8                  69,649          81.2%                 12.3         3.2    456.7",
-        "conv5            55,000,000              -                 12.3       123.5      2.1",
+        "from   trainable parameters  test accuracy  95 % interval  features s (shared)  "
+        "training s  steps/s",
+        "fc8                  69,649          81.2%  75.6% - 85.0%                 12.3  "
+        "       3.2    456.7",
+        "conv5            55,000,000              -              -                 12.3  "
+        "     123.5      2.1",
     ]

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics
 
-from graphnets.jobs.evaluate import evaluate, evaluate_several
+from graphnets.jobs.evaluate import evaluate, evaluate_several, interval
 
 
 def test_figures_worked_out_by_hand():
@@ -60,3 +61,30 @@ def test_of_several_labels_a_class_without_photos_has_no_average_precision():
     assert nothing["test_accuracy"] is nothing["mean_average_precision"] is None
     assert nothing["micro_f1"] is nothing["coverage"] is None
     assert nothing["test_count"] == 0
+
+
+@pytest.mark.parametrize("right, count", [(7, 10), (0, 5), (5, 5), (880, 1000)])
+def test_the_interval_is_scipys(right, count):
+    expected = binomtest(right, count).proportion_ci(0.95, "wilson")
+    np.testing.assert_allclose(interval(np.arange(count) < right), expected, atol=1e-6)
+
+
+def test_photos_of_a_group_that_agree_count_as_one():
+    right = np.repeat([True, True, False, True, False, True], 10)
+    groups = np.repeat(list("abcdef"), 10)
+    wide, narrow = interval(right, groups), interval(right)
+    assert wide[0] < narrow[0] and narrow[1] < wide[1]
+    # Six groups of which four are right: their variance is divided by 5, not by 6.
+    np.testing.assert_allclose(wide, wilson(4 / 6, 5), atol=1e-6)
+    alone = interval(right, np.arange(60))
+    np.testing.assert_allclose(alone, narrow, atol=2e-3)
+    np.testing.assert_allclose(interval(right | True, groups), wilson(1, 6), atol=1e-6)
+    assert interval(right[:0]) is interval(right[:0], groups[:0]) is None
+
+
+def wilson(share, count, z=1.959964):
+    middle, half = (
+        share + z**2 / 2 / count,
+        z * np.sqrt(share * (1 - share) / count + z**2 / 4 / count**2),
+    )
+    return [(middle - half) / (1 + z**2 / count), (middle + half) / (1 + z**2 / count)]

@@ -50,6 +50,8 @@ def test_other_weights_are_refused(text, message):
 @pytest.mark.parametrize(
     "options, message",
     [
+        ({"weight_decay": -1}, "weight_decay is -1, wanted 0 or more"),
+        ({"weight_decay": "a"}, "weight_decay is 'a', wanted a number from 0"),
         (
             {"optimizer": "sgd"},
             "no optimizer 'sgd'; wanted one of gradient_descent, momentum, adam",

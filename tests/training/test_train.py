@@ -40,12 +40,16 @@ def test_the_head_is_as_good_as_logistic_regression():
     assert abs(accuracy(head, TESTING) - expected) < 0.01
 
 
-@pytest.mark.parametrize("classes", [3, FEW + 1])
-def test_the_loop_is_gradient_descent_on_standardised_features(classes):
+@pytest.mark.parametrize("classes, decay", [(3, 0), (3, 0.3), (FEW + 1, 0), (FEW + 1, 0.3)])
+def test_the_loop_is_gradient_descent_on_standardised_features(classes, decay):
     """One batch of all examples and no validation: NumPy's own steps give the same weights."""
     count = len(TRAINING.labels)
     options = TrainingOptions(
-        how_many_training_steps=3, learning_rate=0.5, train_batch_size=count, seed=4
+        how_many_training_steps=3,
+        learning_rate=0.5,
+        train_batch_size=count,
+        seed=4,
+        weight_decay=decay,
     )
     nothing = Examples(TRAINING.features[:0], TRAINING.labels[:0])
     found = train_head(TRAINING, nothing, classes, options)
@@ -58,7 +62,7 @@ def test_the_loop_is_gradient_descent_on_standardised_features(classes):
     for _ in range(3):
         exp = np.exp(x @ W + b)
         error = (exp / exp.sum(1, keepdims=True) - np.eye(classes)[TRAINING.labels]) / count
-        W, b = W - 0.5 * x.T @ error, b - 0.5 * error.sum(0)
+        W, b = W - 0.5 * (x.T @ error + decay * W), b - 0.5 * error.sum(0)
     assert found.step == 3
     np.testing.assert_allclose(found.weights[:4] / scale[:4, None], W[:4], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(found.biases, b - (mean * scale) @ W, rtol=1e-3, atol=1e-3)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.classifier.predict import File, Prediction, each_path, in_batches, predictions
+from graphnets.classifier.predict import File, each_path, in_batches
+from graphnets.classifier.predictions import Prediction, predictions
 from graphnets.errors import GraphnetsError
 from graphnets.networks.network import Network
 from graphnets.photos.reading import photo_reader

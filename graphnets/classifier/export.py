@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow.compat.v1 as tf
@@ -18,6 +18,9 @@ from graphnets.training.heads import Head, head_input
 
 RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
 THRESHOLDS = "label_thresholds"  # from which probability on each class is named
+UNKNOWN, UNKNOWN_ABOVE, IS_UNKNOWN = "unknown_score", "unknown_threshold", "is_unknown"
+# In a SavedModel's signature.
+SERVED = {"thresholds": THRESHOLDS, "unknown_score": UNKNOWN, "is_unknown": IS_UNKNOWN}
 
 
 def classifier_graph_def(
@@ -30,6 +33,8 @@ def classifier_graph_def(
     resizing and the network's own preprocessing are in the graph. `ResizedJPG:0` takes a batch
     instead: float32 (n, height, width, 3), RGB, 0 to 255. Of several labels, each class has a
     probability of its own, and `label_thresholds:0`, float32 (classes,), tells which are named.
+    With what tells photos of no class, `is_unknown:0`, bool (n,), is whether `unknown_score:0`,
+    float32 (n,), is above `unknown_threshold:0`, float32 ().
     """
     with tf.Graph().as_default() as graph, Session() as session:
         contents = tf.placeholder(tf.string, [], INPUT)
@@ -39,20 +44,31 @@ def classifier_graph_def(
         found = network.build(resized, names)
         bottleneck = tf.concat(head_input(found, names, head.flatten), 1, name="bottleneck")
         logits = head.logits(bottleneck)
-        try:
-            score = tf.nn.sigmoid if head.independent else tf.nn.softmax
-            named = score(logits, name=output).op.name == output
-        except ValueError:
-            named = False
-        if not named:
-            raise GraphnetsError(
-                f"{output!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and "
-                "no name that the network uses"
-            )
-        outputs = [output]
+        scores = _named(tf.nn.sigmoid if head.independent else tf.nn.softmax, logits, output)
+        more = {}
         if head.thresholds is not None:
-            outputs.append(tf.constant(head.thresholds, name=THRESHOLDS).op.name)
-        return _frozen(session, graph, outputs)
+            more[THRESHOLDS] = tf.constant(head.thresholds)
+        if head.unknown is not None:
+            more[UNKNOWN] = head.unknown.tensor(bottleneck, scores)
+            more[UNKNOWN_ABOVE] = tf.constant(head.unknown.threshold, tf.float32)
+            more[IS_UNKNOWN] = more[UNKNOWN] > more[UNKNOWN_ABOVE]
+        for name, tensor in more.items():
+            _named(tf.identity, tensor, name)
+        return _frozen(session, graph, [output, *more])
+
+
+def _named(op: Callable[..., tf.Tensor], x: tf.Tensor, name: str) -> tf.Tensor:
+    """The op of x under this name, to the letter."""
+    try:
+        found = op(x, name=name)
+    except ValueError:
+        found = None
+    if found is None or found.op.name != name:
+        raise GraphnetsError(
+            f"{name!r} cannot name the output; wanted letters, digits, '.', '_' or '/', and no "
+            "name that the network uses"
+        )
+    return found
 
 
 def _frozen(session: tf.Session, graph: tf.Graph, outputs: list[str]) -> tf.GraphDef:
@@ -108,7 +124,12 @@ def _build_saved_model(folder: Path, graph_def: tf.GraphDef, output: str) -> Non
         contents, result = tf.import_graph_def(
             graph_def, return_elements=[f"{INPUT}:0", f"{output}:0"], name=""
         )
-        signature = tf.saved_model.predict_signature_def({"image": contents}, {"scores": result})
+        served = {"scores": result}
+        there = {node.name for node in graph_def.node}
+        for key, name in SERVED.items():
+            if name in there:
+                served[key] = tf.get_default_graph().get_tensor_by_name(f"{name}:0")
+        signature = tf.saved_model.predict_signature_def({"image": contents}, served)
         builder = tf.saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(
             session,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,38 +12,24 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.classifier import export
 from graphnets.classifier.options import InputOptions
+from graphnets.classifier.predictions import Prediction, Results, predictions, read_rules
 from graphnets.errors import (
     GraphnetsError,
     PhotoError,
     check_kind,
     check_path,
-    check_whole,
     refused,
     shown,
 )
 from graphnets.networks import soundness
 from graphnets.networks.frozen import read_graph_def
 from graphnets.photos import images, jpeg
+from graphnets.photos.folders import photo_paths as photo_paths
 from graphnets.photos.reading import ahead, batched, in_runs
 from graphnets.sessions import Session
 
 File = str | os.PathLike[str]
 PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
-Results = Iterator[tuple[File, Callable[[], np.ndarray]]]  # as `ahead` gives them
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A photo's classes, likeliest first, as (label, score), scores 0 to 1; or its problem.
-
-    labels: of a graph that gives several, those from whose thresholds on the scores are, likeliest
-    first; None of any other graph.
-    """
-
-    path: str
-    top: list[tuple[str, float]]
-    problem: str = ""
-    labels: list[tuple[str, float]] | None = None
 
 
 class Classifier:
@@ -86,23 +71,7 @@ class Classifier:
                 "wanted the labels file that was written with this graph"
             )
         self._session = Session(graph=self._graph)
-        self._thresholds = self._read_thresholds(shown(graph))
-
-    def _read_thresholds(self, graph: str) -> np.ndarray | None:
-        """From which score on each class is named; None where a photo has one label."""
-        try:
-            operation = self._graph.get_operation_by_name(export.THRESHOLDS)
-        except KeyError:
-            return None
-        if operation.type != "Const":  # another tool's
-            return None
-        found = self._session.run(operation.outputs[0])
-        if np.shape(found) != (len(self.labels),):
-            raise GraphnetsError(
-                f"{graph} has {np.size(found)} {export.THRESHOLDS} and {len(self.labels)} labels; "
-                "wanted the graph and labels of one run"
-            )
-        return found
+        self._rules = read_rules(self._session, self.labels, shown(graph))
 
     def _place_photos(self, options: InputOptions) -> None:
         """Settle where a photo's bytes go, what comes of them, and where that is fed."""
@@ -120,6 +89,9 @@ class Classifier:
 
         Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
         """
+        return self._row(path)[: len(self.labels)]
+
+    def _row(self, path: File) -> np.ndarray:
         with images.opened(_checked_path(path)) as data:
             contents = {self._contents: images.contents(data)}
             try:
@@ -137,8 +109,12 @@ class Classifier:
             return self._session.run(self._value, {self._contents: images.contents(data)})
 
     def _run(self, values: np.ndarray) -> np.ndarray:
-        """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ()."""
-        scores = self._session.run(self._output, {self._entry: values})
+        """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ().
+
+        Behind the scores stands what `Rules.more` gives.
+        """
+        fetched = [self._output, *self._rules.more]
+        scores, *more = self._session.run(fetched, {self._entry: values})
         wanted = (len(values) if values.ndim else 1, len(self.labels))
         if scores.shape != wanted:
             raise GraphnetsError(
@@ -149,7 +125,7 @@ class Classifier:
             raise GraphnetsError(
                 f"the output {self._output.name} is not a number; wanted a graph whose scores are"
             )
-        return scores
+        return np.column_stack([scores, *more]) if more else scores
 
     def _check_photo(self, contents: dict) -> None:
         """Raise PhotoError if the photo is to blame: another tool's graph can fail by itself."""
@@ -167,34 +143,10 @@ class Classifier:
         """
         paths = each_path(paths)
         if _is_free(self._entry) and _is_free(self._output):
-            results = in_batches(paths, self._read, self._run, self.scores)
+            results = in_batches(paths, self._read, self._run, self._row)
         else:
-            results = ahead(paths, self.scores)
-        return predictions(results, self.labels, top_k, self._thresholds)
-
-
-def predictions(
-    results: Results, labels: Sequence[str], top_k: int, thresholds: np.ndarray | None = None
-) -> Iterator[Prediction]:
-    """The likeliest of each file's scores (classes,), in order; see `Classifier.predict`."""
-    return _predictions(results, labels, check_whole("top_k", top_k, 1), thresholds)
-
-
-def _predictions(
-    results: Results, labels: Sequence[str], top_k: int, thresholds: np.ndarray | None
-) -> Iterator[Prediction]:
-    for path, result in results:
-        try:
-            values = result()
-        except PhotoError as error:
-            yield Prediction(os.fspath(path), [], str(error))
-            continue
-        order = np.argsort(-values, kind="stable")
-        top = [(labels[i], float(values[i])) for i in order[:top_k]]
-        named = None
-        if thresholds is not None:
-            named = [(labels[i], float(values[i])) for i in order if values[i] >= thresholds[i]]
-        yield Prediction(os.fspath(path), top, labels=named)
+            results = ahead(paths, self._row)
+        return predictions(results, self.labels, top_k, self._rules)
 
 
 def in_batches(
@@ -246,19 +198,6 @@ def each_path(paths: File | Iterable[File]) -> Iterator[File]:
 def _checked_path(path: File) -> File:
     check_path("a photo", path, "its path")
     return path
-
-
-def photo_paths(arguments: Sequence[File]) -> Iterator[str]:
-    """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
-    for argument in arguments:
-        if not os.path.isdir(argument):
-            yield os.fspath(argument)
-            continue
-        for folder, folders, files in os.walk(os.fspath(argument)):
-            folders[:] = sorted(name for name in folders if name[0] != ".")
-            for name in sorted(files):
-                if name[0] != "." and name.lower() not in images.NOT_PHOTOS:
-                    yield os.path.join(folder, name)
 
 
 def _read_labels(path: File) -> list[str]:

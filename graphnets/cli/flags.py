@@ -184,6 +184,28 @@ classifier_flags = options(
         default=0,
         help="Steps between intermediate graphs; 0: none.",
     ),
+    click.option(
+        "--folds",
+        type=int,
+        default=0,
+        help="Also test so many heads, each on another part of the photos; 0: none.",
+    ),
+    click.option(
+        "--search",
+        is_flag=True,
+        help="Try 12 heads: two rates, three weight decays, with and without a hidden layer.",
+    ),
+    click.option(
+        "--unknown_dir",
+        type=click.Path(),
+        help="Photos of none of the classes, in a folder: the classifier learns to say 'unknown'.",
+    ),
+    click.option(
+        "--false_alarm_rate",
+        type=float,
+        help="Share of photos of the classes that may be called unknown; switches it on without "
+        "--unknown_dir, too.  [default: 0.05 with it]",
+    ),
     click.option("--print_misclassified_test_images", is_flag=True),
     click.option(
         "--assert_accuracy_at_least",

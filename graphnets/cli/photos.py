@@ -68,6 +68,8 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
             click.echo(json.dumps(_as_json(prediction)))
         elif not prediction.problem:
             click.echo(shown(prediction.path))
+            if prediction.unknown:
+                click.echo("  unknown: none of the classes; the likeliest of them:")
             if prediction.labels == []:
                 click.echo("  none of the labels")
             for label, score in prediction.top if prediction.labels is None else prediction.labels:
@@ -84,7 +86,10 @@ def _as_json(prediction) -> dict:
     top = _each_as_json(prediction.top)
     if prediction.labels is not None:
         return {"path": prediction.path, "labels": _each_as_json(prediction.labels), "top": top}
-    return {"path": prediction.path, **top[0], "top": top}
+    if prediction.unknown:  # whoever reads the label alone is not to take it for one
+        return {"path": prediction.path, "unknown": True, "label": None, "score": None, "top": top}
+    known = {} if prediction.unknown is None else {"unknown": False}
+    return {"path": prediction.path, **known, **top[0], "top": top}
 
 
 def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:

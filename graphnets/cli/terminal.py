@@ -164,24 +164,46 @@ def report(result, misclassified: bool) -> None:
         click.echo(f"\n{len(wrong)} misclassified test photos")
         for row in wrong.itertuples():
             click.echo(f"  {shown(row.path)}: {shown(row.predicted) or '-'}")
+    _report_accuracy(metrics)
+
+
+def _report_accuracy(metrics: dict) -> None:
+    """The figure that counts, and how far it is to be trusted."""
+    if metrics["folds"]:
+        folds = metrics["folds"]
+        figure, count = folds["figure"].replace("_", " "), len(folds["each"])
+        click.echo(
+            f"\n{count} folds: {figure} {folds['mean']:.1%}, standard deviation "
+            f"{folds['deviation']:.1%}"
+        )
+    if metrics["unknown"]:
+        click.echo(f"\n{_about_unknown(metrics['unknown'])}")
+    if metrics["test_accuracy"] is None:
+        click.echo("\nno test accuracy: no photo was kept for testing")
+        return
+    low, high = metrics["test_accuracy_interval"]
+    behind = (
+        f"{metrics['test_count']} photos, 95% interval {low:.1%} to {high:.1%} "
+        f"(step {metrics['best_step']})"
+    )
     if metrics.get("mean_average_precision") is not None:
         click.echo(
             f"\nmean average precision {metrics['mean_average_precision']:.1%}, F1 "
-            f"{metrics['micro_f1']:.3f} micro, {metrics['macro_f1']:.3f} macro; all labels right: "
-            f"{metrics['test_accuracy']:.1%} (95 % interval {_between(metrics)}) of "
-            f"{metrics['test_count']} photos (step {metrics['best_step']})"
+            f"{metrics['micro_f1']:.3f} micro, {metrics['macro_f1']:.3f} macro\nall labels right: "
+            f"{metrics['test_accuracy']:.1%} of {behind}"
         )
-    elif metrics["test_accuracy"] is None:
-        click.echo("\nno test accuracy: no photo was kept for testing")
     else:
-        click.echo(
-            f"\ntest accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos, "
-            f"interval {_between(metrics)} (step {metrics['best_step']})"
-        )
+        click.echo(f"\ntest accuracy {metrics['test_accuracy']:.1%} on {behind}")
 
 
-def _between(metrics: dict) -> str:
-    return "{:.1%} to {:.1%}".format(*metrics["test_accuracy_interval"])
+def _about_unknown(figures: dict) -> str:
+    alarms, wanted = figures["false_alarms"], figures["false_alarm_rate"]
+    parts = []
+    if alarms is not None:
+        parts.append(f"{alarms:.1%} of the test photos ({wanted:.1%} wanted)")
+    if "detected" in figures:
+        parts.append(f"{figures['detected']:.1%} of {figures['unknown_count']} photos of no class")
+    return f"called unknown: {' and '.join(parts) or 'not tested, no photo was kept for testing'}"
 
 
 def say_left_out(photos) -> None:

@@ -84,10 +84,11 @@ def compare(
 
     Writes compare.csv (the table), compare.json (curves and options, too) and compare.png into
     options.output_dir after each depth, and TensorBoard's summaries into a folder a depth of
-    options.summaries_dir. No classifier is written, and `trainable`, the checkpoints and the
-    outputs of `options` are passed over. A depth that diverges has a row that says so. Raises
-    GraphnetsError for depths, photos and folders that cannot serve, wherever possible before the
-    photos are run, and for a depth that fails otherwise: the files have the depths before it.
+    options.summaries_dir. No classifier is written, and of `options` are passed over `trainable`,
+    checkpoints, outputs, folds, search and photos of no class. A depth that diverges has a row that
+    says so. Raises GraphnetsError for depths, photos and folders that cannot serve, wherever
+    possible before the photos are run, and for a depth that fails otherwise: the files have the
+    depths before it.
     """
     options = checked_job(images, network, options, progress)
     names = endpoint_names(network, options.endpoint)
@@ -168,7 +169,7 @@ def _trained(
 ) -> Depth:
     network, names = source
     labels, tested = class_names(photos), photos[photos.split == "testing"]
-    training, validation, testing = splits
+    training, validation, _ = splits
     folder = re.sub(r"[^\w.-]", "_", name)
     logs = options.summaries_dir and Path(options.summaries_dir) / folder
     log = _Record(logs)
@@ -193,7 +194,8 @@ def _trained(
         seconds = round(time.perf_counter() - start, 3)
         return replace(row, training_seconds=seconds, diverged_at=log.offset + error.step)
     seconds = round(time.perf_counter() - start, 3)
-    figures = judged(tuned, (cut, names), (validation, testing), labels, options, tested).figures
+    plain = replace(options, false_alarm_rate=None, unknown_dir=None)
+    figures = judged(tuned, (cut, names), splits, labels, plain, tested).figures
     return replace(
         row,
         test_accuracy=figures["test_accuracy"],

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from graphnets.jobs.evaluate import evaluate, evaluate_several, interval
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut
 from graphnets.photos.folders import BETWEEN
+from graphnets.training import unknown
 from graphnets.training.calibration import reliability, temperature
 from graphnets.training.examples import positions
 from graphnets.training.heads import Head
@@ -30,31 +32,43 @@ class Judged(NamedTuple):
 def judged(
     tuned: Tuned,
     behind: tuple[Cut, Sequence[str]],
-    splits: tuple[Stored, Stored],
+    splits: tuple[Stored, Stored, Stored],
     labels: Sequence[str],
     options: RetrainOptions,
     tested: pd.DataFrame,
+    others: tuple[Stored, Stored, Stored] | None = None,
 ) -> Judged:
     """The head with what validation photos teach, and its figures on the test photos.
 
-    behind: the cut and the endpoints of the head. splits: for validation and for testing, whose
-    rows in the table of photos are `tested`.
+    behind: the cut and the endpoints of the head. splits: for training, validation and testing;
+    the test photos' rows in the table of photos are `tested`. others: photos of no class, likewise.
     """
     cut, names = behind
-    validation, testing = (
-        features_behind(tuned.network, cut, list(names), split, tuned.head.flatten)
-        for split in splits
-    )
-    truth = splits[0].labels
+
+    def features(split: Stored) -> np.ndarray:
+        return features_behind(tuned.network, cut, list(names), split, tuned.head.flatten)
+
+    validation, testing = features(splits[1]), features(splits[2])
+    truth = splits[1].labels
     warmth = temperature(tuned.head.logits_of(validation), truth)
     head = tuned.head.cooled(warmth)
     if head.independent:
         thresholds = best_thresholds(head.probabilities(validation), truth)
         head = head._replace(thresholds=thresholds)
+    about_unknown = None
+    if options.false_alarm_rate is not None:
+        head, about_unknown = _with_unknown(
+            head,
+            [features(splits[0]), validation, testing],
+            splits[0].labels,
+            None if others is None else [features(split) for split in others],
+            options.false_alarm_rate,
+        )
     logits = tuned.head.logits_of(testing), head.logits_of(testing)
     figures = {
-        **_figures(head, testing, splits[1].labels, labels, options, tested),
-        "calibration": _calibration(logits, splits[1].labels, warmth, len(truth)),
+        **_figures(head, testing, splits[2].labels, labels, options, tested),
+        "calibration": _calibration(logits, splits[2].labels, warmth, len(truth)),
+        "unknown": about_unknown,
     }
     return Judged(head, _names(head.probabilities(testing), head.thresholds, labels), figures)
 
@@ -98,6 +112,50 @@ def _calibration(
         "uncalibrated_error": before.error,
         "reliability": after.bins,
     }
+
+
+def _with_unknown(
+    head: Head,
+    features: Sequence[np.ndarray],
+    labels: np.ndarray,
+    others: Sequence[np.ndarray] | None,
+    rate: float,
+) -> tuple[Head, dict]:
+    """The head with what tells photos of no class, and how well it does on the test photos.
+
+    features: of the photos for training, whose classes are `labels`, validation and testing;
+    others: the same of photos of no class.
+    """
+    training, validation, testing = features
+    found = unknown.learnt(
+        (training, labels),
+        (validation, head.probabilities(validation)),
+        rate,
+        None if others is None else (others[0], others[1], head.probabilities(others[1])),
+    )
+    alarms = found.score(testing, head.probabilities(testing)) > found.threshold
+    figures = {
+        "false_alarm_rate": rate,
+        "threshold": found.threshold,
+        "validation_count": len(validation),
+        "false_alarms": float(alarms.mean()) if len(alarms) else None,
+        "false_alarms_interval": interval(alarms),
+    }
+    if others is not None:
+        scores = found.score(others[2], head.probabilities(others[2]))
+        known = found.score(testing, head.probabilities(testing))
+        figures |= {
+            "unknown_count": len(scores),
+            "detected": float((scores > found.threshold).mean()),
+            "detected_interval": interval(scores > found.threshold),
+            "area_under_roc": _area(known, scores) if len(known) else None,
+        }
+    return head._replace(unknown=found), figures
+
+
+def _area(known: np.ndarray, others: np.ndarray) -> float:
+    truth = np.repeat([0, 1], [len(known), len(others)])
+    return float(roc_auc_score(truth, np.concatenate([known, others])))
 
 
 def _names(

@@ -10,10 +10,11 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 
 from graphnets.classifier.options import OUTPUT
-from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path
+from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path, shown
 from graphnets.files import check_target, check_writable, refuse_existing
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation, check_augmentation
 from graphnets.photos.folders import check_percentages
@@ -24,6 +25,7 @@ PATHS = (
     *NEEDED, "output_graph", "output_labels", "saved_model_dir", "summaries_dir", "checkpoint_dir",
 )  # fmt: skip
 DEMO_ENDPOINT, DEMO_TRAINABLE = "pool", "block6a:"
+FALSE_ALARMS = 0.05  # where photos of no class are given and no rate is
 COPIES = 8  # variants of a training photo, where none is said
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
@@ -39,6 +41,13 @@ class RetrainOptions:
     image_root: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
     checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
+    folds: also train and test so many heads, each on another part of the photos (0: none).
+    search: train several heads with other rates, decays and shapes than `training`'s, too, and
+    take the one that is best on the validation photos, or with folds over them and the training
+    photos; see `jobs.search`.
+    false_alarm_rate: the share of photos of the classes that the classifier may call unknown; with
+    it, it tells photos of no class. unknown_dir: a folder of such photos, to learn from and to test
+    with (false_alarm_rate is then 0.05, if it is None).
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
     is then (0: none).
     """
@@ -66,6 +75,10 @@ class RetrainOptions:
     checkpoint_dir: str | os.PathLike[str] | None = None
     max_to_keep: int = 5
     resume: bool = False
+    folds: int = 0
+    search: bool = False
+    unknown_dir: str | os.PathLike[str] | None = None
+    false_alarm_rate: float | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     def __post_init__(self) -> None:
@@ -78,6 +91,8 @@ class RetrainOptions:
         keep_batch_size(self, "test_batch_size")
         check_percentages(self.testing_percentage, self.validation_percentage)
         self._check_kinds()
+        self._check_heads()
+        self._check_unknown()
         if self.augmented_copies == 0 and self.augmentation.active:
             raise GraphnetsError(
                 "augmented_copies is 0, and an augmentation is on; wanted 1 or more"
@@ -97,6 +112,47 @@ class RetrainOptions:
             check_path("image_root", self.image_root)
         if self.group_by is not None:
             check_kind("group_by", self.group_by, str, "a regular expression")
+
+    def _check_heads(self) -> None:
+        """Those for more heads than one, which are trained on frozen features."""
+        check_flag("search", self.search)
+        keep_whole(self, "folds", 0)
+        if self.folds == 1:
+            raise GraphnetsError("folds is 1, wanted 2 or more, or 0 for none")
+        for name in ("folds", "search"):
+            if getattr(self, name) and self.trainable:
+                raise GraphnetsError(
+                    f"{name} is for heads on frozen features, and {self.trainable!r} is to train; "
+                    "leave one of them out"
+                )
+        if self.folds and self.copies:
+            raise GraphnetsError(
+                "folds are of the photos as they are, and the augmentation is on; leave one of "
+                "them out"
+            )
+
+    def _check_unknown(self) -> None:
+        """Those for photos of no class."""
+        if self.unknown_dir is not None:
+            check_path("unknown_dir", self.unknown_dir, "the path of a folder of photos")
+            if not os.path.isdir(self.unknown_dir):
+                raise GraphnetsError(
+                    f"unknown_dir {shown(self.unknown_dir)} is no folder; wanted one with photos "
+                    "of no class"
+                )
+        rate = self.false_alarm_rate
+        if rate is not None:
+            check_kind("false_alarm_rate", rate, Real, "a number above 0 and below 1")
+            if not 0 < rate < 1:
+                raise GraphnetsError(f"false_alarm_rate is {rate}, wanted above 0 and below 1")
+            object.__setattr__(self, "false_alarm_rate", float(rate))
+        elif self.unknown_dir is not None:
+            object.__setattr__(self, "false_alarm_rate", FALSE_ALARMS)
+        if self.false_alarm_rate is not None and self.multi_label:
+            raise GraphnetsError(
+                "false_alarm_rate and unknown_dir are for photos of one label; with multi_label a "
+                "photo may have none: give such photos an empty label"
+            )
 
     @property
     def graph_path(self) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +20,14 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets.classifier import export
+from graphnets.errors import GraphnetsError
 from graphnets.files import write_whole, writing
 from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs
+from graphnets.jobs.search import Trainer, cross_validated, pool, searched
 from graphnets.jobs.stock import Stock, checked_job, in_two_classes, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
+from graphnets.photos.folders import SPLITS
 from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
@@ -32,7 +36,7 @@ from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.heads import Head
 from graphnets.training.summaries import Summaries
-from graphnets.training.tune import Tuned, audit, train
+from graphnets.training.tune import Stored, Tuned, audit, train
 
 
 @dataclass(frozen=True)
@@ -79,27 +83,31 @@ def retrain(
             say("the first layer trains: the whole network runs at every step, nothing is stored")
         photos = stock.add(photos, progress, say)
         labels = class_names(photos)
-        training, validation, testing = stock.stored(photos, cut, labels)
-    counts = [len(split.labels) for split in (training, validation, testing)]
-    say("{} for training, {} for validation, {} for testing".format(*counts))
+        splits = stock.stored(photos, cut, labels)
+        others = stock.others(cut, progress, say)
+    _check_validation(splits, options, say)
+    with seconds("more heads"):
+        trainer = Trainer(network, names, len(labels))
+        options, heads = _more_heads(photos, splits, trainer, options, say)
     checkpoints = _checkpoints(network, names, photos, options, say)
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
         tuned = train(
-            network, cut, names, (training, validation), len(labels), options.training,
+            network, cut, names, splits[:2], len(labels), options.training,
             Beside(log, checkpoints, progress, *graphs),
         )  # fmt: skip
     with seconds("evaluation"):
         tested = photos.split == "testing"
-        found = judged(tuned, (cut, names), (validation, testing), labels, options, photos[tested])
+        found = judged(tuned, (cut, names), splits, labels, options, photos[tested], others)
         photos = photos.assign(predicted="")
         photos.loc[tested, "predicted"] = found.predicted
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, names, found.head, labels, options)
     metrics = {
         **found.figures,
-        "train_count": counts[0],
-        "validation_count": counts[1],
+        **heads,
+        "train_count": len(splits[0].labels),
+        "validation_count": len(splits[1].labels),
         "best_step": tuned.head.step,
         "labels": labels,
         **_of_photos(photos),
@@ -109,6 +117,48 @@ def retrain(
     }
     _write_figures(metrics, photos, Path(options.output_dir))
     return Result(metrics, photos, found.head, tuned.network)
+
+
+def _check_validation(
+    splits: Sequence[Stored], options: RetrainOptions, say: Callable[[str], object]
+) -> None:
+    """Say how many photos there are; GraphnetsError if too few for validation are wanted for more.
+
+    Before anything trains.
+    """
+    training, count, testing = (len(split.labels) for split in splits)
+    say(f"{training} for training, {count} for validation, {testing} for testing")
+    wanted = "a validation_percentage above 0"
+    if not count and options.search and not options.folds:
+        raise GraphnetsError(f"a search has no photos for validation; wanted {wanted}, or folds")
+    rate = options.false_alarm_rate
+    if rate is None:
+        return
+    if not count:
+        raise GraphnetsError(f"false_alarm_rate has no photos for validation; wanted {wanted}")
+    if (count + 1) * rate < 1:
+        say(
+            f"warning: {count} photos for validation are too few for a false_alarm_rate of {rate}, "
+            f"their largest score is taken for the limit; {math.ceil(1 / rate) - 1} would do"
+        )
+
+
+def _more_heads(
+    photos: pd.DataFrame,
+    splits: tuple[Stored, Stored, Stored],
+    trainer: Trainer,
+    options: RetrainOptions,
+    say: Callable[[str], object],
+) -> tuple[RetrainOptions, dict]:
+    """The options with the head that a search found best; what search and folds gave."""
+    trials = figures = None
+    if options.search:
+        learnt = pool(photos, splits[:2], SPLITS[:2]) if options.folds else None
+        best, trials = searched((splits[0], splits[1]), learnt, trainer, options, say)
+        options = replace(options, training=best)
+    if options.folds:
+        figures = cross_validated(pool(photos, splits), trainer, options, say)
+    return options, {"search": trials, "folds": figures}
 
 
 def _of_photos(photos: pd.DataFrame) -> dict:

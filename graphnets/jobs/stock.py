@@ -15,11 +15,12 @@ from graphnets.networks.network import Cut, Network, check_network
 from graphnets.photos.folders import SPLITS
 from graphnets.photos.images import Progress, check_progress
 from graphnets.photos.labels import each_label, positions
-from graphnets.photos.listing import IMAGES, Images, check_classes, scan
+from graphnets.photos.listing import IMAGES, Images, check_classes, loose, scan
 from graphnets.photos.splits import split
 from graphnets.training.options import class_weights, head_shape
 from graphnets.training.tune import Pictures, Stored
 
+FEWEST_UNKNOWN = 12  # photos of no class: three test
 FEW_PHOTOS = 20  # of a class; retrain.py warns below them
 NAMED = 5  # in a line of text
 
@@ -101,6 +102,36 @@ class Stock:
             say(f"{new} augmented variants to run through {self._network.name}")
             self._copies = self._varied.add(copies, progress, warn)
         return photos
+
+    def others(
+        self, cut: Cut, progress: Progress, say: Callable[[str], object]
+    ) -> tuple[Stored, Stored, Stored] | None:
+        """What is stored of the photos of `unknown_dir`, split, with labels of 0; None of none.
+
+        Half of them train, a quarter each validates and tests.
+        """
+        if self._options.unknown_dir is None:
+            return None
+        photos = loose(self._options.unknown_dir, progress)
+        say(f"{len(self._plain.missing(photos))} photos of no class to run")
+        photos = self._plain.add(photos, progress, lambda line: say(f"warning: {line}"))
+        usable = photos[photos.problem == ""]
+        if len(photos) > len(usable):
+            say(f"warning: {len(photos) - len(usable)} photos of no class cannot be read")
+        if len(usable) < FEWEST_UNKNOWN:
+            raise GraphnetsError(
+                f"unknown_dir has {len(usable)} readable photos, wanted {FEWEST_UNKNOWN} or more"
+            )
+        parted = split(usable, 25, 25, self._options.split_seed)
+        training, validation, testing = (
+            Stored(
+                self._features(self._plain, part),
+                self._at_cut(cut, [(self._plain, part)]),
+                np.zeros(len(part), int),
+            )
+            for part in (parted[parted.split == name] for name in SPLITS)
+        )
+        return training, validation, testing
 
     def stored(
         self, photos: pd.DataFrame, cut: Cut, labels: Sequence[str]

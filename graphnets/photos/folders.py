@@ -6,6 +6,7 @@ Neither TensorFlow nor pandas nor NumPy here: the command line is to answer at o
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from numbers import Real
 
 from graphnets.errors import GraphnetsError, check_kind, check_path, shown
@@ -31,6 +32,19 @@ def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """
     check_path("image_dir", image_dir, "the path of a folder with a sub-folder of photos per class")
     return [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
+
+
+def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
+    """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
+    for argument in arguments:
+        if not os.path.isdir(argument):
+            yield os.fspath(argument)
+            continue
+        for folder, folders, files in os.walk(os.fspath(argument)):
+            folders[:] = sorted(name for name in folders if name[0] != ".")
+            for name in sorted(files):
+                if name[0] != "." and name.lower() not in NOT_PHOTOS:
+                    yield os.path.join(folder, name)
 
 
 def is_table(images: str | os.PathLike[str]) -> bool:

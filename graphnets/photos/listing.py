@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
-from graphnets.errors import GraphnetsError, check_flag, check_kind, shown
+from graphnets.errors import GraphnetsError, check_flag, check_kind, check_path, shown
 from graphnets.files import sha256
 from graphnets.photos import tables
 from graphnets.photos.folders import (
@@ -16,6 +16,7 @@ from graphnets.photos.folders import (
     check_class_count,
     class_files,
     is_table,
+    photo_paths,
 )
 from graphnets.photos.images import Progress, check_progress, no_progress, plain_text
 from graphnets.photos.labels import each_label, united
@@ -64,7 +65,30 @@ def listed(
     """What `scan` returns, whatever its classes are."""
     check_progress(progress)
     check_flag("multi_label", multi_label)
-    photos = _rows(images, image_root, multi_label)
+    photos = _with_keys(_rows(images, image_root, multi_label), progress)
+    photos = united(photos) if multi_label else photos
+    texts = [name for name in photos if name not in ("weight", "labels")]
+    return photos.astype(dict.fromkeys(texts, object))  # of which pandas makes no other type
+
+
+@plain_text
+def loose(folder: str | os.PathLike[str], progress: Progress = no_progress) -> pd.DataFrame:
+    """What `scan` returns, of all photos in a folder, at any depth, that have no class.
+
+    label is "". Raises GraphnetsError for what is no folder, and an empty one.
+    """
+    check_path("unknown_dir", folder, "the path of a folder of photos")
+    if not os.path.isdir(folder):
+        raise GraphnetsError(f"{shown(folder)} is no folder; wanted one with photos of no class")
+    paths = list(photo_paths([folder]))
+    if not paths:
+        raise GraphnetsError(f"{shown(folder)} has no photos; wanted some of no class")
+    columns = {"path": paths, "label": "", "problem": ""}
+    return _with_keys(pd.DataFrame(columns, dtype=object), progress)
+
+
+def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
+    """The table of `scan` from one with path, label and problem."""
     with ThreadPoolExecutor() as pool:
         hashed = pool.map(_key, photos.path)
         keys = list(progress(hashed, total=len(photos), desc="reading photos"))
@@ -72,9 +96,7 @@ def listed(
     photos = photos.drop(columns="problem")
     photos.insert(2, "key", pd.Series([key for key, _ in keys], dtype=object))
     photos.insert(3, "problem", pd.Series(problems, dtype=object))
-    photos = united(photos) if multi_label else photos
-    texts = [name for name in photos if name not in ("weight", "labels")]
-    return photos.astype(dict.fromkeys(texts, object))  # of which pandas makes no other type
+    return photos
 
 
 def _rows(

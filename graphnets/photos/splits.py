@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -74,6 +75,49 @@ def split_by(photos: pd.DataFrame) -> str:
 def named(path: str) -> str:
     """`class/file` of a path, which is what splits go by."""
     return "/".join(path.split(os.sep)[-2:])
+
+
+def folds(photos: pd.DataFrame, count: int, seed: int = 0) -> np.ndarray:
+    """The fold of each photo, 0 to count - 1: int (n,), each class spread over all of them.
+
+    photos: of the table of `split`, those that are usable. What `split` keeps together is in one
+    fold, and so are copies. Equal arguments give equal folds. Raises GraphnetsError for a class
+    that would have nothing to train on.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    groups = _together(photos)
+    for label, own in each_label(photos.assign(together=groups)).groupby("label").together:
+        if own.nunique() < 2:
+            raise GraphnetsError(
+                f"class {shown(label)} has {own.nunique()} group of photos, wanted 2 or more for "
+                "folds: one to train on and one to test"
+            )
+    if len(np.unique(groups)) < count:
+        raise GraphnetsError(
+            f"the photos are {len(np.unique(groups))} groups, wanted {count} or more for {count} "
+            "folds"
+        )
+    # Of several labels, the combinations are too many to be spread.
+    kind = GroupKFold if "labels" in photos else StratifiedGroupKFold
+    splitter = kind(count, shuffle=True, random_state=seed % 2**32)
+    found = np.zeros(len(photos), int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class smaller than the number of folds
+        for number, (_, tested) in enumerate(splitter.split(groups, photos.label, groups)):
+            found[tested] = number
+    return found
+
+
+def _together(photos: pd.DataFrame) -> np.ndarray:
+    """A number for each photo, int (n,): equal for those of a unit, and for copies of them."""
+    from scipy.sparse import coo_matrix  # later than the commands that have no use for it
+    from scipy.sparse.csgraph import connected_components
+
+    units, keys = (pd.factorize(column)[0] for column in (_units(photos), photos.key))
+    size = units.max(initial=-1) + 1, keys.max(initial=-1) + 1
+    edges = coo_matrix((np.ones(len(photos)), (units, size[0] + keys)), (sum(size), sum(size)))
+    return connected_components(edges, directed=False)[1][units]
 
 
 def _units(photos: pd.DataFrame) -> pd.Series:

@@ -12,6 +12,7 @@ from graphnets.features.rows import Table, in_parts
 from graphnets.networks.network import features
 from graphnets.training.examples import check_finite
 from graphnets.training.options import HeadShape
+from graphnets.training.unknown import Unknown
 
 Pair = tuple[np.ndarray, np.ndarray]
 FEW = 32  # classes: with so few of them, a step is faster if each has a row of the weights
@@ -23,7 +24,7 @@ class Head(NamedTuple):
     With a hidden layer, (W, b), relu(features @ W + b) takes the features' place. step is the
     training step it was taken from; flatten tells that features are whole maps. independent: each
     class has a probability of its own; `thresholds`, float32 (classes,), tell from where on it is
-    named.
+    named. unknown: what tells photos of no class.
     """
 
     weights: np.ndarray  # float32 (features, classes)
@@ -33,6 +34,7 @@ class Head(NamedTuple):
     flatten: bool = False
     independent: bool = False
     thresholds: np.ndarray | None = None
+    unknown: Unknown | None = None
 
     def logits_of(self, features: np.ndarray) -> np.ndarray:
         """float32 (n, features) -> (n, classes)."""

@@ -17,7 +17,7 @@ def shapes_run(classifier, monkeypatch):
     shapes, run = [], classifier._session.run
 
     def watched(fetch, feed_dict):
-        if fetch is classifier._output:
+        if isinstance(fetch, list) and fetch[0] is classifier._output:
             shapes.append(np.shape(next(iter(feed_dict.values()))))
         return run(fetch, feed_dict)
 

@@ -61,6 +61,7 @@ def test_a_folder_of_photos_becomes_a_classifier(photo_folder, network, tmp_path
     assert set(metrics["seconds"]) == {
         "photos",
         "features",
+        "more heads",
         "training",
         "evaluation",
         "export",

@@ -10,7 +10,7 @@ from world import make_folder
 
 from graphnets.errors import GraphnetsError
 from graphnets.photos.listing import scan
-from graphnets.photos.splits import split
+from graphnets.photos.splits import folds, split
 
 
 def table(**classes):
@@ -248,3 +248,38 @@ def test_a_class_that_no_other_can_spare_photos_for():
     labels = [("a", "b")] * 3
     photos = split(several(labels), 34, 33)
     assert set(photos.split) == {"training", "validation", "testing"}
+
+
+def test_folds_take_each_photo_once_and_spread_every_class():
+    photos = split(table(ant=numbered(50), bee=numbered(20), cat=numbered(9)))
+    photos["key"] = photos.path
+    found = folds(photos, 5, 3)
+    counts = photos.groupby(["label", found]).size().unstack(fill_value=0)
+    assert counts.loc["ant"].tolist() == [10] * 5
+    assert counts.loc["bee"].tolist() == [4] * 5
+    assert set(counts.loc["cat"]) == {1, 2}
+    np.testing.assert_array_equal(found, folds(photos, 5, 3))
+    assert (found != folds(photos, 5, 4)).any()
+
+
+def test_copies_and_groups_are_in_one_fold():
+    photos = table(ant=numbered(40), bee=numbered(40))
+    photos["key"] = photos.path
+    photos["group"] = [f"{label} {i // 4}" for label in ("ant", "bee") for i in range(40)]
+    photos.loc[79, "key"] = photos.key[0]  # a copy, which binds two groups
+    found = folds(photos, 4)
+    together = photos.groupby("group").apply(lambda own: len(set(found[own.index])))
+    assert (together == 1).all()
+    assert set(found[:4]) == set(found[76:])
+
+
+@pytest.mark.parametrize(
+    "photos, message",
+    [
+        (table(ant=numbered(9), bee=numbered(1)), "class bee has 1 group of photos, wanted 2 or"),
+        (table(ant=numbered(2), bee=numbered(2)), "the photos are 4 groups, wanted 5 or more"),
+    ],
+)
+def test_too_few_photos_for_folds_are_told(photos, message):
+    with pytest.raises(GraphnetsError, match=message):
+        folds(photos.assign(key=photos.path), 5)

@@ -12,7 +12,7 @@ from graphnets.features.bottlenecks import Bottlenecks, with_copies
 from graphnets.features.rows import Rows, Table, joined
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network, check_network
-from graphnets.photos.folders import SPLITS
+from graphnets.photos.folders import FEW_PHOTOS, SPLITS
 from graphnets.photos.images import Progress, check_progress
 from graphnets.photos.labels import each_label, positions
 from graphnets.photos.listing import IMAGES, Images, check_classes, scan
@@ -21,7 +21,6 @@ from graphnets.photos.tracks import looks_like_tracks
 from graphnets.training.options import class_weights, head_shape
 from graphnets.training.tune import Pictures, Stored
 
-FEW_PHOTOS = 20  # of a class; retrain.py warns below them
 NAMED = 5  # in a line of text
 
 

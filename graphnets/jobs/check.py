@@ -16,7 +16,7 @@ from graphnets.jobs.aside import check_aside, move_aside
 from graphnets.jobs.findings import Finding
 from graphnets.jobs.sheet import pairs_sheet
 from graphnets.photos import copies
-from graphnets.photos.images import Progress, no_progress
+from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.listing import Images, check_classes, listed
 from graphnets.photos.look import Look, looks
 from graphnets.photos.splits import split
@@ -45,6 +45,7 @@ class Checked:
         return any(finding.attention for finding in self.findings)
 
 
+@plain_text
 def check(
     images: Images,
     size: int = 224,
@@ -75,8 +76,9 @@ def check(
         _check_sheet(contact_sheet)
     if move_to is not None:
         check_aside(images, move_to)
-    _check_splitting(splitting)
-    photos, hashes, colours = _looked(listed(images, progress, image_root, multi_label), progress)
+    photos = listed(images, progress, image_root, multi_label)
+    _check_splitting(photos, splitting)
+    photos, hashes, colours = _looked(photos, progress)
     photos, unsplit = _split(photos, splitting)
     usable = photos[photos.problem == ""]
     pairs = _pairs(usable, hashes, colours) if near_copies else _exact(usable)
@@ -104,10 +106,9 @@ def _check_sheet(path: str | os.PathLike[str]) -> None:
     check_target(path)
 
 
-def _check_splitting(splitting: dict) -> None:
-    """Raise GraphnetsError for arguments that no photos could be split by."""
-    empty = pd.DataFrame({"path": [], "label": [], "problem": []}, dtype=object)
-    split(empty, **splitting)
+def _check_splitting(photos: pd.DataFrame, splitting: dict) -> None:
+    """Raise GraphnetsError for arguments by which no photos of these names can be split."""
+    split(photos.assign(problem="not looked at"), **splitting)
 
 
 def _looked(

@@ -11,6 +11,7 @@ import pandas as pd
 from graphnets.errors import shown
 from graphnets.photos.copies import groups
 from graphnets.photos.folders import FEW_PHOTOS, NOT_CLASSES, is_table
+from graphnets.photos.images import plain_text
 from graphnets.photos.labels import each_label
 from graphnets.photos.listing import Images
 from graphnets.photos.look import KNOWN, OTHERS, right_ending
@@ -124,6 +125,7 @@ def of_classes(photos: pd.DataFrame) -> list[Finding]:
     return found
 
 
+@plain_text
 def class_sizes(photos: pd.DataFrame) -> dict[str, int]:
     """How many usable photos each label has."""
     rows = each_label(photos)

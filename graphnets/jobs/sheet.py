@@ -50,7 +50,9 @@ def pairs_sheet(photos: pd.DataFrame, pairs: pd.DataFrame) -> tuple[Image.Image,
             x, y = left + side * (TILE + GAP), top + LINE
             sheet.paste(_tile(photo), (x, y))
             for line, text in enumerate((named(photo.path).rpartition("/")[2], photo.label)):
-                told = shown(text) if line == 0 else f"{shown(text)[:18]}, {photo.split}".rstrip(", ")
+                told = (
+                    shown(text) if line == 0 else f"{shown(text)[:18]}, {photo.split}".rstrip(", ")
+                )
                 draw.text((x, y + TILE + line * LINE), _short(told), fill="black", font=font)
     return sheet, len(places)
 

@@ -40,11 +40,11 @@ setup(
         "test": [
             "pytest>=7.4",
             "pytest-xdist>=3.3",
+            "imagehash>=4.3",
             "opencv-python-headless<5",
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "pyarrow>=15",
-            "imagehash>=4.3",
         ],
         "check": ["imagehash>=4.3"],
         "parquet": ["pyarrow>=15"],

@@ -59,7 +59,8 @@ def near_pairs(hashes: np.ndarray, colours: np.ndarray) -> pd.DataFrame:
     """Pairs of near copies: places `first` < `second`, int, and `mirrored`, bool.
 
     hashes: bool (n, 2, 64), of `prints`. colours: uint8 (n, 16, 16, 3), as in a `Look`.
-    Pictures with next to nothing on them are never copies. Time grows with n^2 / 4e8 seconds.
+    Pictures with next to nothing on them are never copies. 10,000 photos take about a second, and
+    time grows with their square.
     """
     found = [np.empty((0, 3), int)]
     clear = np.flatnonzero(_spread(colours) >= FLAT)
@@ -103,12 +104,13 @@ def _candidates(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, bo
 def _alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     """bool (n,): whether pictures (n, 16, 16, 3) correlate, and are about as light."""
     a, b = (x.reshape(len(x), -1, 3).astype(np.float32) for x in (ones, others))
-    means_a, means_b = (x.mean(1, keepdims=True) for x in (a, b))
-    a -= means_a
-    b -= means_b
+    # einsum is ten times as fast as mean along such an axis.
+    means_a, means_b = (np.einsum("nij->nj", x) / x.shape[1] for x in (a, b))
+    a -= means_a[:, np.newaxis]
+    b -= means_b[:, np.newaxis]
     both, of_a, of_b = (np.einsum("nij,nij->n", x, y) for x, y in ((a, b), (a, a), (b, b)))
     likeness = both / np.maximum(np.sqrt(of_a * of_b), 1e-6)
-    lighter = abs(means_a - means_b).max((1, 2))
+    lighter = abs(means_a - means_b).max(1)
     return (likeness >= LEAST_LIKENESS) & (lighter <= MOST_LIGHTER)
 
 

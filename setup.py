@@ -40,11 +40,13 @@ setup(
         "test": [
             "pytest>=7.4",
             "pytest-xdist>=3.3",
+            "imagehash>=4.3",
             "opencv-python-headless<5",
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "pyarrow>=15",
         ],
+        "check": ["imagehash>=4.3"],
         "parquet": ["pyarrow>=15"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],

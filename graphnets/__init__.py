@@ -37,6 +37,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "jobs.options": ["RetrainOptions"],
     "jobs.retrain": ["retrain"],
     "jobs.compare": ["compare"],
+    "jobs.check": ["check"],
     "jobs.signs": ["draw_signs"],
 }
 _MODULES = {name: module for module, names in _ROOMS.items() for name in names}

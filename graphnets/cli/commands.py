@@ -9,6 +9,7 @@ import warnings
 import click
 
 from graphnets import __version__
+from graphnets.cli.check import check
 from graphnets.cli.photos import classify, extract, predict
 from graphnets.cli.terminal import open_closed_streams, stopping
 from graphnets.cli.training import compare, demo, retrain
@@ -56,5 +57,8 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-for command in (retrain, compare, predict, extract, fetch, inspect, convert, classify, demo):
+COMMANDS = (
+    check, retrain, compare, predict, extract, fetch, inspect, convert, classify, demo,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)

@@ -86,16 +86,7 @@ network_flags = options(
     ),
 )
 
-photo_flags = options(
-    click.option(
-        "--image_dir",
-        "--images",
-        "images",
-        type=click.Path(),
-        required=True,
-        help="Folder with one sub-folder of photos per class; or a table, .csv, .tsv or .parquet "
-        "with the columns path and label, or arrays X and y, .npz or .p.",
-    ),
+table_flags = options(
     click.option(
         "--image_root",
         type=click.Path(),
@@ -107,6 +98,19 @@ photo_flags = options(
         help="A photo may have several labels, with | between in a table, or lie in several "
         "folders.",
     ),
+)
+
+photo_flags = options(
+    click.option(
+        "--image_dir",
+        "--images",
+        "images",
+        type=click.Path(),
+        required=True,
+        help="Folder with one sub-folder of photos per class; or a table, .csv, .tsv or .parquet "
+        "with the columns path and label, or arrays X and y, .npz or .p.",
+    ),
+    table_flags,
     network_flags,
     click.option(
         "--endpoint",
@@ -127,6 +131,18 @@ photo_flags = options(
     ),
 )
 
+split_flags = options(
+    click.option("--testing_percentage", type=float, default=10.0),
+    click.option("--validation_percentage", type=float, default=10.0),
+    click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
+    click.option(
+        "--group_by",
+        metavar="REGEX",
+        help="Photos whose 'class/file' agree but for what this matches, or in its brackets, stay "
+        "in one split; '_\\d+' for the tracks of GTSRB.",
+    ),
+)
+
 run_flags = options(
     click.option(
         "--output_dir", type=click.Path(), default=TEMPORARY, help="Where results are written."
@@ -139,15 +155,7 @@ run_flags = options(
     ),
     click.option("--how_many_training_steps", type=int, default=4000),
     click.option("--learning_rate", type=float, default=0.01),
-    click.option("--testing_percentage", type=float, default=10.0),
-    click.option("--validation_percentage", type=float, default=10.0),
-    click.option("--split_seed", type=int, default=0, help="Another split of the photos."),
-    click.option(
-        "--group_by",
-        metavar="REGEX",
-        help="Photos whose 'class/file' agree but for what this matches, or in its brackets, stay "
-        "in one split; '_\\d+' for the tracks of GTSRB.",
-    ),
+    split_flags,
     click.option("--eval_step_interval", type=int, default=10, help="Steps between validations."),
     click.option("--train_batch_size", type=int, default=100),
     click.option("--test_batch_size", type=int, default=-1, help="-1: all test photos."),

@@ -12,16 +12,16 @@ from graphnets.features.bottlenecks import Bottlenecks, with_copies
 from graphnets.features.rows import Rows, Table, joined
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network, check_network
-from graphnets.photos.folders import SPLITS
+from graphnets.photos.folders import FEW_PHOTOS, SPLITS
 from graphnets.photos.images import Progress, check_progress
 from graphnets.photos.labels import each_label, positions
 from graphnets.photos.listing import IMAGES, Images, check_classes, loose, scan
 from graphnets.photos.splits import split
+from graphnets.photos.tracks import looks_like_tracks
 from graphnets.training.options import class_weights, head_shape
 from graphnets.training.tune import Pictures, Stored
 
 FEWEST_UNKNOWN = 12  # photos of no class: three test
-FEW_PHOTOS = 20  # of a class; retrain.py warns below them
 NAMED = 5  # in a line of text
 
 
@@ -82,7 +82,7 @@ class Stock:
     ) -> pd.DataFrame:
         """Store what is missing; the photos with their splits, unreadable ones left out.
 
-        What may mislead is said before the photos are run.
+        What may mislead is said before the photos are run, but for what only the splits tell.
         """
         ends = ",".join(dict.fromkeys([*self._names, *self._plain.maps]))
         new = len(self._plain.missing(photos))
@@ -96,6 +96,8 @@ class Stock:
         photos = self._plain.add(photos, progress, warn)
         check_classes(photos)
         photos = split(photos, **self._options.splitting)
+        for line in of_tracks(photos):
+            warn(line)
         if self._options.copies:
             copies = with_copies(photos[photos.split == "training"], self._options.copies)
             new = len(self._varied.missing(copies))
@@ -197,6 +199,19 @@ def warnings_of(photos: pd.DataFrame) -> list[str]:
             f"{len(same)} photos lie in two classes or more, one of which is wrong: {_named(same)}"
         )
     return lines
+
+
+def of_tracks(photos: pd.DataFrame) -> list[str]:
+    """A line if splits tear what look like tracks; photos: of `graphnets.split`."""
+    tracks = looks_like_tracks(photos)
+    if tracks is None:
+        return []
+    given = "mend the table's split, or take it out, and " if "given_split" in photos else ""
+    return [
+        f"names look like frames of tracks ({shown(tracks.first)} ... {shown(tracks.last)}), "
+        f"{tracks.torn} of which lie in more than one split, which flatters the figures: {given}"
+        f"--group_by '{tracks.group_by}' keeps them together"
+    ]
 
 
 def _of_given_splits(photos: pd.DataFrame) -> list[str]:

@@ -12,6 +12,7 @@ from numbers import Real
 from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 
 FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
+FEW_PHOTOS = 20  # of a class; retrain.py warns below them
 SPLITS = ("training", "validation", "testing")
 TEXTS = (".csv", ".tsv")
 ARRAYS = (".npz", ".p", ".pkl", ".pickle")

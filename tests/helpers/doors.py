@@ -50,6 +50,10 @@ CALLS = [
     ("split", lambda w: g.split(w.photos.assign(problem=np.nan)), "a NaN in the column problem"),
     ("split", lambda w: g.split(w.photos, "10"), "testing_percentage is '10', wanted a number"),
     ("split", lambda w: g.split(w.photos, split_seed=1.5), "split_seed is 1.5, wanted a whole"),
+    ("check", lambda w: g.check(None), "images is None, wanted the path of a folder"),
+    ("check", lambda w: g.check(w.folder, "224"), "size is '224', wanted a whole number"),
+    ("check", lambda w: g.check(w.folder, group_by=3), "group_by is 3, wanted a regular expr"),
+    ("check", lambda w: g.check(w.folder, move_to=w.folder), "move_to is .*photos, in or around"),
     ("with_copies", lambda w: g.with_copies(w.photos, 1.5), "copies is 1.5, wanted a whole"),
     ("with_copies", lambda w: g.with_copies(w.photos.path, 2), "photos is of the type Series"),
     (

@@ -1,6 +1,8 @@
 """Jobs on tables of photos: the same run again, given splits, weights and groups."""
 
 import json
+import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -88,3 +90,28 @@ def test_compare_takes_tables(photo_folder, network, tmp_path):
     assert len({one.test_accuracy for [one] in tables}) == 1
     curves = json.loads((tmp_path / "out" / "compare.json").read_text())["depths"][0]
     assert curves["validation"] == tables[0][0].validation._asdict()
+
+
+def test_frames_of_tracks_in_several_splits_are_told(tmp_path, network):
+    photos = scan(write_photos(tmp_path / "photos"))
+    for number, path in enumerate(photos.path):
+        track, frame = divmod(number % 20, 5)
+        os.rename(path, os.path.join(os.path.dirname(path), f"{track:05d}_{frame:05d}.jpg"))
+
+    def warnings(images, **changes):
+        said = []
+        retrain(images, network, options(tmp_path, **changes), say=said.append)
+        return [line for line in said if "tracks" in line]
+
+    [line] = warnings(tmp_path / "photos")
+    assert re.fullmatch(
+        r"warning: names look like frames of tracks \(0000\d_00000.jpg \.\.\. 0000\d_00004.jpg\), "
+        r"\d+ of which lie in more than one split, which flatters the figures: "
+        r"--group_by '_\\d\+' keeps them together",
+        line,
+    )
+    assert not warnings(tmp_path / "photos", group_by=r"_\d+")
+    given = scan(tmp_path / "photos")[["path", "label"]]
+    given["split"] = np.where(given.index % 2, "training", "testing")
+    [line] = warnings(given)
+    assert "mend the table's split, or take it out, and --group_by '_\\d+' keeps them" in line

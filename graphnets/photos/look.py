@@ -1,0 +1,135 @@
+"""What a whole picture tells before any network sees it: size, colours, ending, small copies."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from graphnets.errors import PhotoError
+from graphnets.photos import images
+
+ENDINGS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "WEBP": (".webp",),
+}
+OTHERS = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")  # of pictures that are not read
+KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
+SMALL = 32  # pixels, the side that `imagehash.phash` takes
+COLOUR = 16  # pixels, the side of the copy in colour
+START_OF_SCAN, END_OF_IMAGE = 0xDA, b"\xff\xd9"
+
+
+class Look(NamedTuple):
+    """One photo, decoded whole.
+
+    problem: "" or why it cannot be read; the rest is empty then. kind: of ENDINGS, by the bytes.
+    mode: "colour", "grey", "CMYK", "alpha", "palette" or "16 bits". width, height: in the file.
+    grey: uint8 (32, 32), colours: uint8 (16, 16, 3) RGB, upright and squeezed to a square.
+    """
+
+    problem: str
+    kind: str = ""
+    mode: str = ""
+    width: int = 0
+    height: int = 0
+    grey: np.ndarray | None = None
+    colours: np.ndarray | None = None
+
+
+def looks(paths: Iterable[str], then: Callable[[Look], object]) -> Iterable:
+    """What `then` makes of the look of each photo, in order; decoded and made in threads."""
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(lambda path: then(look(path)), paths)
+
+
+def look(path: str) -> Look:
+    """Decode a photo to its last pixel, and say what it is."""
+    try:
+        with images.opened(path) as data:
+            picture = decoded(data)
+            with _header(data) as header:
+                width, height = header.size
+                kind, mode = _kind(data, header), _mode(header)
+            colours = picture.resize((COLOUR, COLOUR), Image.Resampling.BOX)
+            grey = picture.resize((SMALL, SMALL), Image.Resampling.BOX).convert("L")
+            return Look("", kind, mode, width, height, np.asarray(grey), np.asarray(colours))
+    except PhotoError as error:
+        return Look(str(error))
+
+
+def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
+    """The whole picture, strictly decoded, upright, RGB, squeezed to a square of that side.
+
+    Raises PhotoError as `graphnets.photos.images.contents` does, and for JPEGs that are cut off.
+    """
+    square = (side, side)
+    if data[: len(images.JPEG)] != images.JPEG:
+        whole = Image.fromarray(images.pixels(data))
+        return whole.resize(square, Image.Resampling.BOX)
+    images.contents(data)  # raises for what is no JPEG, or too large
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            image.load()
+            if data.find(END_OF_IMAGE, _first_scan(data)) < 0:
+                raise PhotoError("damaged or cut off")
+            small = image.resize(square, Image.Resampling.BOX)
+            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
+                small = _turned(small, image.getexif().get(images.ORIENTATION, 1))
+            return small.convert("RGB")
+    except PhotoError:
+        raise
+    except Exception:  # Pillow raises almost anything for a damaged one
+        raise PhotoError("damaged or cut off") from None
+
+
+def _turned(picture: Image.Image, orientation: int) -> Image.Image:
+    picture.getexif()[images.ORIENTATION] = orientation
+    return ImageOps.exif_transpose(picture)
+
+
+def _first_scan(data: bytes) -> int:
+    """Where a JPEG's pixels begin, behind its EXIF, whose thumbnail has an end of its own."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
+        filling = data[place + 1] == 0xFF
+        place += 1 if filling else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
+
+
+def _header(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=("JPEG", *images.FORMATS))
+
+
+def _kind(data: bytes, header: Image.Image) -> str:
+    return "JPEG" if data[: len(images.JPEG)] == images.JPEG else str(header.format)
+
+
+def _mode(header: Image.Image) -> str:
+    tile = getattr(header, "tile", None)
+    if header.mode.startswith("I") or (tile and "16" in str(tile[0][3])):
+        return "16 bits"
+    if header.has_transparency_data:
+        return "alpha"
+    names = {"1": "grey", "L": "grey", "P": "palette", "CMYK": "CMYK"}
+    return names.get(header.mode, "colour")
+
+
+def right_ending(path: str, kind: str) -> str:
+    """The ending that a file of this kind should have; "" if its own is right, or is no picture's.
+
+    kind: of a `Look`.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    known = ending in KNOWN or ending in OTHERS
+    return ENDINGS[kind][0] if known and KNOWN.get(ending) != kind else ""

@@ -1,0 +1,110 @@
+"""What one photo tells when it is decoded to its end."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scenes import scene
+
+from graphnets.photos.look import look, looks, right_ending
+
+SIXTEEN = Image.fromarray((np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "kind", "mode"),
+    [
+        ("a.jpg", scene(1), "JPEG", "colour"),
+        ("a.jpg", scene(1).convert("L"), "JPEG", "grey"),
+        ("a.jpg", scene(1).convert("CMYK"), "JPEG", "CMYK"),
+        ("a.png", scene(1), "PNG", "colour"),
+        ("a.png", scene(1).convert("1"), "PNG", "grey"),
+        ("a.png", scene(1).convert("RGBA"), "PNG", "alpha"),
+        ("a.png", scene(1).convert("LA"), "PNG", "alpha"),
+        ("a.png", scene(1).quantize(16), "PNG", "palette"),
+        ("a.png", SIXTEEN, "PNG", "16 bits"),
+        ("a.pgm", SIXTEEN, "PPM", "16 bits"),
+        ("a.gif", scene(1), "GIF", "palette"),
+        ("a.bmp", scene(1), "BMP", "colour"),
+        ("a.webp", scene(1), "WEBP", "colour"),
+    ],
+)
+def test_kind_mode_and_size(tmp_path, name, picture, kind, mode):
+    picture.save(tmp_path / name)
+    found = look(str(tmp_path / name))
+    assert found[:5] == ("", kind, mode, *picture.size)
+    assert (found.grey.shape, found.colours.shape) == ((32, 32), (16, 16, 3))
+    assert found.grey.dtype == found.colours.dtype == np.uint8
+
+
+def data_of(picture, kind="JPEG", **more):
+    file = io.BytesIO()
+    picture.save(file, kind, **more)
+    return file.getvalue()
+
+
+def with_thumbnail():
+    """A JPEG whose EXIF has a whole JPEG in it, with an end of its own."""
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + data_of(scene(2, 16, 16))
+    return data_of(scene(1), exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (data_of(scene(1))[:1500], "damaged or cut off"),
+        (data_of(scene(1))[:-2], "damaged or cut off"),
+        (data_of(scene(1))[:1500] + bytes(3000), "damaged or cut off"),
+        (with_thumbnail()[:-2], "damaged or cut off"),
+        (data_of(scene(1), progressive=True)[:-100], "damaged or cut off"),
+        (data_of(scene(1), "PNG")[:-3000], "cannot be read"),
+        (b"", "an empty file"),
+        (b"<html>", "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"),
+    ],
+)
+def test_what_cannot_be_read_to_its_end(tmp_path, data, problem):
+    (tmp_path / "a").write_bytes(data)
+    found = look(str(tmp_path / "a"))
+    assert found.problem.startswith(problem) and found[1:] == ("", "", 0, 0, None, None)
+
+
+def test_what_lies_behind_the_end_does_not_matter(tmp_path):
+    for data in (with_thumbnail(), data_of(scene(1)) + b"\xff\xda a film"):
+        (tmp_path / "a").write_bytes(data)
+        assert look(str(tmp_path / "a")).problem == ""
+
+
+def test_small_copies_are_upright(tmp_path):
+    scene(1).save(tmp_path / "plain.png")
+    turned = scene(1).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    for name in ("turned.jpg", "turned.png"):
+        turned.save(tmp_path / name, exif=exif)
+        plain, other = (look(str(tmp_path / n)) for n in ("plain.png", name))
+        assert abs(plain.grey.astype(int) - other.grey).mean() < 3
+        assert abs(plain.colours.astype(int) - other.colours).mean() < 5
+
+
+def test_looks_are_in_order(tmp_path):
+    paths = [str(tmp_path / f"{i}.png") for i in range(9)]
+    for i, path in enumerate(paths):
+        Image.new("RGB", (i + 1, 2)).save(path)
+    assert list(looks(paths, lambda found: found.width)) == list(range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "ending"),
+    [
+        ("a.jpg", "PNG", ".png"),
+        ("a.PNG", "JPEG", ".jpg"),
+        ("a.heic", "JPEG", ".jpg"),
+        ("a.JPEG", "JPEG", ""),
+        ("a.pgm", "PPM", ""),
+        ("a", "PNG", ""),
+        ("a.8f3", "PNG", ""),
+    ],
+)
+def test_endings(path, kind, ending):
+    assert right_ending(path, kind) == ending

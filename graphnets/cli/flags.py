@@ -193,6 +193,12 @@ classifier_flags = options(
         help="Steps between intermediate graphs; 0: none.",
     ),
     click.option(
+        "--from",
+        "earlier",
+        type=click.Path(),
+        help="The --output_dir of an earlier run to start from; classes may have been added.",
+    ),
+    click.option(
         "--folds",
         type=int,
         default=0,

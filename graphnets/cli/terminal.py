@@ -176,6 +176,8 @@ def _report_accuracy(metrics: dict) -> None:
             f"\n{count} folds: {figure} {folds['mean']:.1%}, standard deviation "
             f"{folds['deviation']:.1%}"
         )
+    if metrics["earlier"]:
+        click.echo(f"\n{_about_earlier(metrics['earlier'])}")
     if metrics["unknown"]:
         click.echo(f"\n{_about_unknown(metrics['unknown'])}")
     if metrics["test_accuracy"] is None:
@@ -194,6 +196,21 @@ def _report_accuracy(metrics: dict) -> None:
         )
     else:
         click.echo(f"\ntest accuracy {metrics['test_accuracy']:.1%} on {behind}")
+
+
+def _about_earlier(figures: dict) -> str:
+    line = (
+        f"{figures['tested_again']} of its {figures['tested_before']} test photos are tested again"
+    )
+    if figures["tested_again"]:
+        line += (
+            f": {figures['accuracy_before']:.1%} right before, {figures['accuracy_now']:.1%} now "
+            f"({figures['right_now']} right that were not, {figures['wrong_now']} no longer)"
+        )
+    if figures["not_for_testing_now"]:
+        line += f"; {figures['not_for_testing_now']} of them are not for testing now"
+    new = ", ".join(map(shown, figures["new_classes"])) or "none"
+    return f"started from {shown(figures['folder'])}, new classes: {new}\n{line}"
 
 
 def _about_unknown(figures: dict) -> str:

@@ -41,6 +41,8 @@ class RetrainOptions:
     image_root: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
     checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
+    earlier: the output_dir of a run whose head this one starts from: the weights of classes that it
+    has are taken, those of others are drawn (None: all are drawn).
     folds: also train and test so many heads, each on another part of the photos (0: none).
     search: train several heads with other rates, decays and shapes than `training`'s, too, and
     take the one that is best on the validation photos, or with folds over them and the training
@@ -75,6 +77,7 @@ class RetrainOptions:
     checkpoint_dir: str | os.PathLike[str] | None = None
     max_to_keep: int = 5
     resume: bool = False
+    earlier: str | os.PathLike[str] | None = None
     folds: int = 0
     search: bool = False
     unknown_dir: str | os.PathLike[str] | None = None
@@ -119,12 +122,19 @@ class RetrainOptions:
         keep_whole(self, "folds", 0)
         if self.folds == 1:
             raise GraphnetsError("folds is 1, wanted 2 or more, or 0 for none")
-        for name in ("folds", "search"):
+        if self.earlier is not None:
+            check_path("earlier", self.earlier, "the output_dir of an earlier run")
+        for name in ("folds", "search", "earlier"):
             if getattr(self, name) and self.trainable:
                 raise GraphnetsError(
                     f"{name} is for heads on frozen features, and {self.trainable!r} is to train; "
                     "leave one of them out"
                 )
+        if self.search and self.earlier is not None:
+            raise GraphnetsError(
+                "search tries heads of several shapes, and an earlier run's head has one; leave "
+                "one of them out"
+            )
         if self.folds and self.copies:
             raise GraphnetsError(
                 "folds are of the photos as they are, and the augmentation is on; leave one of "

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ import graphnets
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError
 from graphnets.files import write_whole, writing
+from graphnets.jobs.earlier import Earlier, earlier
 from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.search import Trainer, cross_validated, pool, searched
@@ -71,10 +73,62 @@ def retrain(
     are run wherever that can be known; Stopped where SIGTERM ended it.
     """
     options = checked_job(images, network, options, progress)
-    seconds = _Seconds()
     check_outputs(options)
+    seconds = _Seconds()
+    job = _prepared(images, network, options, seconds, progress, say)
+    with seconds("more heads"):
+        options, heads = _more_heads(job, options, say)
+    tuned = _trained(job, options, seconds, progress, say)
+    with seconds("evaluation"):
+        tested = job.photos[job.photos.split == "testing"]
+        behind = job.cut, job.names
+        found = judged(tuned, behind, job.splits, job.labels, options, tested, job.others)
+        predicted = pd.Series(found.predicted, tested.index, object)
+        photos = job.photos.assign(predicted=predicted.reindex(job.photos.index).fillna(""))
+    with seconds("export"):
+        graph_def = _write_classifier(tuned.network, job.names, found.head, job.labels, options)
+    metrics = {
+        **found.figures,
+        **heads,
+        "train_count": len(job.splits[0].labels),
+        "validation_count": len(job.splits[1].labels),
+        "best_step": tuned.head.step,
+        "labels": job.labels,
+        "earlier": job.before and job.before.compared(photos, job.labels),
+        **_of_photos(photos),
+        "fine_tuning": _fine_tuning(network, job.cut, tuned, graph_def),
+        **_provenance(network, job.names, photos, options),
+        "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
+    }
+    _write_figures(metrics, photos, Path(options.output_dir))
+    return Result(metrics, photos, found.head, tuned.network)
+
+
+class _Job(NamedTuple):
+    """What is trained on: photos with a split, what is stored of them, and an earlier run."""
+
+    network: Network
+    names: list[str]
+    cut: Cut
+    before: Earlier | None
+    photos: pd.DataFrame
+    labels: list[str]
+    splits: tuple[Stored, Stored, Stored]
+    others: tuple[Stored, Stored, Stored] | None
+
+
+def _prepared(
+    images: Images,
+    network: Network,
+    options: RetrainOptions,
+    seconds: _Seconds,
+    progress: Progress,
+    say: Callable[[str], object],
+) -> _Job:
+    """What is wrong with the options is told before the photos are run, wherever it can be."""
     names = endpoint_names(network, options.endpoint)
     cut = network.cut(names, options.trainable)
+    before = earlier(options, network, names)
     stock = Stock(network, names, [cut], options)
     with seconds("photos"):
         photos = listed(images, options, progress, say)
@@ -86,37 +140,24 @@ def retrain(
         splits = stock.stored(photos, cut, labels)
         others = stock.others(cut, progress, say)
     _check_validation(splits, options, say)
-    with seconds("more heads"):
-        trainer = Trainer(network, names, len(labels))
-        options, heads = _more_heads(photos, splits, trainer, options, say)
-    checkpoints = _checkpoints(network, names, photos, options, say)
-    graphs = options.intermediate_store_frequency, partial(_write_intermediate, names, options)
+    return _Job(network, names, cut, before, photos, labels, splits, others)
+
+
+def _trained(
+    job: _Job,
+    options: RetrainOptions,
+    seconds: _Seconds,
+    progress: Progress,
+    say: Callable[[str], object],
+) -> Tuned:
+    start = job.before and job.before.start(job.labels, options.training.seed)
+    checkpoints = _checkpoints(job, options, start, say)
+    graphs = options.intermediate_store_frequency, partial(_write_intermediate, job.names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
-        tuned = train(
-            network, cut, names, splits[:2], len(labels), options.training,
-            Beside(log, checkpoints, progress, *graphs),
+        return train(
+            job.network, job.cut, job.names, job.splits[:2], len(job.labels), options.training,
+            Beside(log, checkpoints, progress, *graphs), start,
         )  # fmt: skip
-    with seconds("evaluation"):
-        tested = photos.split == "testing"
-        found = judged(tuned, (cut, names), splits, labels, options, photos[tested], others)
-        photos = photos.assign(predicted="")
-        photos.loc[tested, "predicted"] = found.predicted
-    with seconds("export"):
-        graph_def = _write_classifier(tuned.network, names, found.head, labels, options)
-    metrics = {
-        **found.figures,
-        **heads,
-        "train_count": len(splits[0].labels),
-        "validation_count": len(splits[1].labels),
-        "best_step": tuned.head.step,
-        "labels": labels,
-        **_of_photos(photos),
-        "fine_tuning": _fine_tuning(network, cut, tuned, graph_def),
-        **_provenance(network, names, photos, options),
-        "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
-    }
-    _write_figures(metrics, photos, Path(options.output_dir))
-    return Result(metrics, photos, found.head, tuned.network)
 
 
 def _check_validation(
@@ -144,20 +185,17 @@ def _check_validation(
 
 
 def _more_heads(
-    photos: pd.DataFrame,
-    splits: tuple[Stored, Stored, Stored],
-    trainer: Trainer,
-    options: RetrainOptions,
-    say: Callable[[str], object],
+    job: _Job, options: RetrainOptions, say: Callable[[str], object]
 ) -> tuple[RetrainOptions, dict]:
     """The options with the head that a search found best; what search and folds gave."""
     trials = figures = None
+    trainer = Trainer(job.network, job.names, len(job.labels))
     if options.search:
-        learnt = pool(photos, splits[:2], SPLITS[:2]) if options.folds else None
-        best, trials = searched((splits[0], splits[1]), learnt, trainer, options, say)
+        learnt = pool(job.photos, job.splits[:2], SPLITS[:2]) if options.folds else None
+        best, trials = searched(job.splits[:2], learnt, trainer, options, say)
         options = replace(options, training=best)
     if options.folds:
-        figures = cross_validated(pool(photos, splits), trainer, options, say)
+        figures = cross_validated(pool(job.photos, job.splits), trainer, options, say)
     return options, {"search": trials, "folds": figures}
 
 
@@ -172,15 +210,19 @@ def _of_photos(photos: pd.DataFrame) -> dict:
 
 
 def _checkpoints(
-    network: Network,
-    names: list[str],
-    photos: pd.DataFrame,
-    options: RetrainOptions,
-    say: Callable[[str], object],
+    job: _Job, options: RetrainOptions, start: Head | None, say: Callable[[str], object]
 ) -> Checkpoints:
     """Those of this run: equal in all that decides what it learns."""
+    network, photos = job.network, job.photos
     learns = {
-        "network": [network.name, network.fingerprint, names, options.trainable, network.precision],
+        "start": start and [part.tolist() for part in start.arrays()],
+        "network": [
+            network.name,
+            network.fingerprint,
+            job.names,
+            options.trainable,
+            network.precision,
+        ],
         "training": vars(options.training),
         "augmentation": [options.drawn.describe(), options.copies],
         "photos": photos[photos.columns.intersection(["label", "key", "split", "weight"])].to_csv(),

@@ -50,6 +50,10 @@ class Head(NamedTuple):
         exp = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exp / exp.sum(axis=1, keepdims=True)
 
+    def arrays(self) -> list[np.ndarray]:
+        """The numbers that it has learnt."""
+        return [self.weights, self.biases, *(self.hidden or ())]
+
     def cooled(self, temperature: float) -> Head:
         """The head whose logits are divided by the temperature."""
         weights, biases = self.weights / temperature, self.biases / temperature
@@ -103,6 +107,21 @@ def standardisation(features: Table, floor: float = 0) -> Standardisation:
     least = floor * np.sqrt(np.mean(deviation**2))
     scale = np.where(constant, 0, 1 / np.where(constant, 1, np.maximum(deviation, least)))
     return Standardisation(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def unfolded(head: Head, standard: Standardisation) -> dict[str, np.ndarray]:
+    """The values of the variables of a `TrainableHead` that would fold to this head."""
+    pairs = [(head.weights, head.biases)]
+    if head.hidden is not None:
+        pairs.insert(0, head.hidden)
+    W, b = (part.astype(np.float64) for part in pairs[0])
+    mean, scale = (part.astype(np.float64)[:, np.newaxis] for part in standard)
+    pairs[0] = np.where(scale > 0, W / np.where(scale > 0, scale, 1), 0), b + (mean * W).sum(axis=0)
+    W, b = pairs[-1]
+    found = {"final_weights": W.T if W.shape[1] <= FEW else W, "final_biases": b}
+    if head.hidden is not None:
+        found |= {"hidden_weights": pairs[0][0], "hidden_biases": pairs[0][1]}
+    return {name: value.astype(np.float32) for name, value in found.items()}
 
 
 class TrainableHead:

@@ -27,6 +27,7 @@ from graphnets.training.heads import (
     TrainableHead,
     head_input,
     standardisation,
+    unfolded,
 )
 from graphnets.training.options import TrainingOptions, head_shape
 from graphnets.training.train import (
@@ -95,12 +96,14 @@ def train(
     classes: int,
     options: TrainingOptions,
     beside: Beside | None = None,
+    start: Head | None = None,
 ) -> Tuned:
     """Train a head on the endpoints `names`, and the layers of the cut with it.
 
     splits: for training and for validation. Where layers train, the head may begin alone
     (`warmup_steps`), and their start counts as a candidate for the best step, so that
-    fine-tuning cannot end worse on the validation split. Equal arguments give equal weights.
+    fine-tuning cannot end worse on the validation split. start: a head to start from, a candidate
+    likewise, where no layer trains. Equal arguments give equal weights.
     Raises Diverged if the loss is no longer finite, Stopped after SIGTERM.
     """
     beside = beside or Beside()
@@ -114,13 +117,14 @@ def train(
             learning_rate_schedule="constant",
         )
         unstored = replace(beside, store_every=0)
-        _, fitted = _train_head(network, splits, classes, alone, unstored, "warmup")
+        _, fitted = _train_head(network, splits, classes, alone, unstored, "warmup", start=start)
         initial = fitted.best
     beside.log.offset = options.warmup_steps
     if not cut.layers:
         head, fitted = _train_head(
             network, splits, classes, options, beside, "training", initial,
             floored=bool(options.warmup_steps),  # not whether it ran in this process
+            start=None if initial else start,
         )  # fmt: skip
         return Tuned(checked_head(head, fitted, options), network, [], fitted.seconds_per_step)
     with tf.Graph().as_default():
@@ -151,10 +155,13 @@ def _train_head(
     phase: str,
     initial: dict[str, np.ndarray] | None = None,
     floored: bool = True,
+    start: Head | None = None,
 ) -> tuple[TrainableHead, Fitted]:
-    """Train the head alone on stored features, from `initial` if that is given."""
+    """Train the head alone on stored features, from `initial` or `start` if that is given."""
     floored = floored or head_shape(options.head).flatten
     standard = _standard(splits[0].features, FLOOR if floored else 0)
+    if start is not None:
+        initial = unfolded(start, standard)
     with tf.Graph().as_default():
         model, head, rows = head_alone(
             [split.features for split in splits], standard, classes, options, initial

@@ -1,0 +1,58 @@
+"""What metrics.json says of a classifier, from the exported graph's own scores."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from world import deep_network, options, write_photos
+
+from graphnets.jobs.evaluate import interval
+from graphnets.jobs.retrain import retrain
+from graphnets.training.calibration import BINS
+
+
+def scores_of(folder, paths):
+    graph_def = tf.GraphDef.FromString((folder / "out" / "output_graph.pb").read_bytes())
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")
+        feeds = [{"DecodeJPGInput:0": open(path, "rb").read()} for path in paths]
+        return np.concatenate([session.run("final_result:0", feed) for feed in feeds])
+
+
+@pytest.mark.parametrize("trainable", ["", "fc6:"])
+def test_the_exported_scores_have_the_error_that_is_told(tmp_path, trainable):
+    photos = write_photos(tmp_path / "photos", 40)
+    chosen = options(tmp_path, trainable=trainable, validation_percentage=25)
+    result = retrain(photos, deep_network(), chosen)
+    tested = result.photos[result.photos.split == "testing"]
+    scores = scores_of(tmp_path, tested.path)
+    labels = np.array(result.metrics["labels"])
+    right = labels[scores.argmax(axis=1)] == tested.label.to_numpy(str)
+    assert result.metrics["test_accuracy"] == right.mean()
+    assert result.metrics["test_accuracy_interval"] == interval(right)
+    best = scores.max(axis=1)
+    number = np.minimum((best * BINS).astype(int), BINS - 1)
+    error = sum(
+        abs(best[number == i].mean() - right[number == i].mean()) * (number == i).mean()
+        for i in set(number)
+    )
+    found = result.metrics["calibration"]
+    assert found["expected_calibration_error"] == pytest.approx(error, abs=1e-4)
+    assert sum(row["count"] for row in found["reliability"]) == len(tested)
+    assert found["temperature"] != 1
+
+
+def test_photos_of_a_group_widen_the_interval(photo_folder, network, tmp_path):
+    chosen = options(
+        tmp_path, group_by=r"\d(?=\d\.jpg)", training={"how_many_training_steps": 2}
+    )  # fmt: skip
+    result = retrain(photo_folder, network, chosen)
+    tested = result.photos[result.photos.split == "testing"]
+    right = (tested.predicted == tested.label).to_numpy()
+    found = result.metrics["test_accuracy_interval"]
+    assert found == interval(right, tested.group.to_numpy()) != interval(right)
+
+
+def test_without_photos_there_is_nothing_to_tell(photo_folder, network, tmp_path):
+    nothing = options(tmp_path, testing_percentage=0, validation_percentage=0)
+    metrics = retrain(photo_folder, network, nothing).metrics
+    assert metrics["calibration"] is metrics["test_accuracy_interval"] is metrics["unknown"] is None

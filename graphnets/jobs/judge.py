@@ -63,6 +63,7 @@ def judged(
             splits[0].labels,
             None if others is None else [features(split) for split in others],
             options.false_alarm_rate,
+            _groups(tested),
         )
     logits = tuned.head.logits_of(testing), head.logits_of(testing)
     figures = {
@@ -91,12 +92,16 @@ def _figures(
     else:
         predicted = probabilities.argmax(axis=1)
         right, figures = predicted == truth, evaluate(truth, predicted, labels)
-    groups = tested.group.to_numpy()[chosen] if "group" in tested else None
+    groups = _groups(tested)
     return {
         "test_accuracy": figures.pop("test_accuracy"),
-        "test_accuracy_interval": interval(right, groups),
+        "test_accuracy_interval": interval(right, None if groups is None else groups[chosen]),
         **figures,
     }
+
+
+def _groups(photos: pd.DataFrame) -> np.ndarray | None:
+    return photos.group.to_numpy() if "group" in photos else None
 
 
 def _calibration(
@@ -120,11 +125,12 @@ def _with_unknown(
     labels: np.ndarray,
     others: Sequence[np.ndarray] | None,
     rate: float,
+    groups: np.ndarray | None,
 ) -> tuple[Head, dict]:
     """The head with what tells photos of no class, and how well it does on the test photos.
 
-    features: of the photos for training, whose classes are `labels`, validation and testing;
-    others: the same of photos of no class.
+    features: of the photos for training, whose classes are `labels`, validation and testing, which
+    are of `groups`; others: the same of photos of no class.
     """
     training, validation, testing = features
     found = unknown.learnt(
@@ -139,7 +145,7 @@ def _with_unknown(
         "threshold": found.threshold,
         "validation_count": len(validation),
         "false_alarms": float(alarms.mean()) if len(alarms) else None,
-        "false_alarms_interval": interval(alarms),
+        "false_alarms_interval": interval(alarms, groups),
     }
     if others is not None:
         scores = found.score(others[2], head.probabilities(others[2]))

@@ -17,6 +17,7 @@ from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network
 from graphnets.photos.folders import SPLITS
 from graphnets.photos.splits import folds, split
+from graphnets.training.calibration import temperature
 from graphnets.training.heads import Head
 from graphnets.training.options import Diverged, TrainingOptions, head_shape
 from graphnets.training.tune import Stored, train
@@ -180,8 +181,9 @@ def _figure_name(options: RetrainOptions) -> str:
 
 
 def _loss(head: Head, split: Stored) -> float:
-    """The mean cross-entropy."""
+    """The mean cross-entropy of the head as it is delivered: calibrated on these photos."""
     logits = head.logits_of(_features(split)).astype(np.float64)
+    logits /= temperature(logits, split.labels)
     if head.independent:
         losses = np.logaddexp(0, logits) - split.labels * logits
         return float(losses.sum(axis=1).mean())

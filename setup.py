@@ -45,9 +45,11 @@ setup(
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "pyarrow>=15",
+            "av>=14",
         ],
         "check": ["imagehash>=4.3"],
         "parquet": ["pyarrow>=15"],
+        "video": ["av>=14"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs", "import-linter>=2.6"],

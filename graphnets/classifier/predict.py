@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from graphnets.networks.frozen import read_graph_def
 from graphnets.photos import images, jpeg
 from graphnets.photos.folders import photo_paths as photo_paths
 from graphnets.photos.reading import ahead, batched, in_runs
+from graphnets.photos.video import Frame, check_every, with_frames
 from graphnets.sessions import Session
 
 File = str | os.PathLike[str]
@@ -92,21 +94,26 @@ class Classifier:
         return self._row(path)[: len(self.labels)]
 
     def _row(self, path: File) -> np.ndarray:
-        with images.opened(_checked_path(path)) as data:
-            contents = {self._contents: images.contents(data)}
+        with _contents(path) as data:
+            contents = {self._contents: data}
             try:
-                value = self._session.run(self._value, contents)
+                value = path.value if isinstance(path, Frame) else None
+                value = self._session.run(self._value, contents) if value is None else value
                 scores = self._run(value)
             except tf.errors.OpError as error:
-                self._check_photo(contents)
+                if data:  # else it is a frame, which could be read
+                    self._check_photo(contents)
                 reason = shown(" ".join(error.message.split()))
                 raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
             return scores[0]
 
     def _read(self, path: File) -> np.ndarray:
         """A photo as `_run` takes it, (1, height, width, 3)."""
-        with images.opened(path) as data:
-            return self._session.run(self._value, {self._contents: images.contents(data)})
+        with _contents(path) as data:
+            value = self._session.run(self._value, {self._contents: data})
+        if isinstance(path, Frame):
+            path.value, path.png = value, b""
+        return value
 
     def _run(self, values: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ().
@@ -134,14 +141,18 @@ class Classifier:
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 
-    def predict(self, paths: File | Iterable[File], top_k: int = 5) -> Iterator[Prediction]:
+    def predict(
+        self, paths: File | Iterable[File], top_k: int = 5, every: float = 1.0
+    ) -> Iterator[Prediction]:
         """A prediction for each file, in order; one that cannot be read says why.
 
-        paths: of files, or one path. top_k: classes to name, 1 or more.
+        paths: of files, or one path. top_k: classes to name, 1 or more. every: of files that end as
+        videos do (.mp4, .mov, .mkv ...), the seconds from a frame to the next that is predicted;
+        one that is cut off gives a last prediction that says so.
         Files are read as the results are taken: memory does not grow with their number.
         Raises GraphnetsError for what is no path, and if the graph fails on a photo.
         """
-        paths = each_path(paths)
+        paths = with_frames(each_path(paths), check_every(every))
         if _is_free(self._entry) and _is_free(self._output):
             results = in_batches(paths, self._read, self._run, self._row)
         else:
@@ -193,6 +204,18 @@ def each_path(paths: File | Iterable[File]) -> Iterator[File]:
     if isinstance(paths, bytes) or not isinstance(paths, Iterable):
         raise refused("paths", paths, "the path of a photo, or several")
     return (_checked_path(path) for path in paths)
+
+
+@contextmanager
+def _contents(photo: File | Frame) -> Iterator[bytes]:
+    """The bytes of a photo as a graph takes them; PhotoError where there are none."""
+    if isinstance(photo, Frame):
+        if photo.problem:
+            raise PhotoError(photo.problem)
+        yield photo.png
+    else:
+        with images.opened(_checked_path(photo)) as data:
+            yield images.contents(data)
 
 
 def _checked_path(path: File) -> File:

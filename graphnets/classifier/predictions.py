@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError, PhotoError, check_whole
+from graphnets.photos.video import Frame
 
 # As `reading.ahead` gives them: of each file what gives its row, or raises PhotoError.
 Results = Iterator[tuple[str | os.PathLike[str], Callable[[], np.ndarray]]]
@@ -23,7 +24,8 @@ class Prediction:
 
     labels: of a graph that gives several, those from whose thresholds on the scores are, likeliest
     first; None of any other graph. unknown: of a graph that tells photos of no class, whether this
-    is one; None of any other graph.
+    is one; None of any other graph. time: of a video's frame, seconds behind the first; None of a
+    photo.
     """
 
     path: str
@@ -31,6 +33,7 @@ class Prediction:
     problem: str = ""
     labels: list[tuple[str, float]] | None = None
     unknown: bool | None = None
+    time: float | None = None
 
 
 class Rules(NamedTuple):
@@ -97,10 +100,11 @@ def _predictions(
     results: Results, labels: Sequence[str], top_k: int, rules: Rules
 ) -> Iterator[Prediction]:
     for path, result in results:
+        time = path.time if isinstance(path, Frame) else None
         try:
             row = result()
         except PhotoError as error:
-            yield Prediction(os.fspath(path), [], str(error))
+            yield Prediction(os.fspath(path), [], str(error), time=time)
             continue
         values = row[: len(labels)]
         order = np.argsort(-values, kind="stable")
@@ -112,4 +116,4 @@ def _predictions(
             ]
         if rules.unknown_above is not None:
             unknown = bool(row[-1] > np.float32(rules.unknown_above))
-        yield Prediction(os.fspath(path), top, labels=named, unknown=unknown)
+        yield Prediction(os.fspath(path), top, labels=named, unknown=unknown, time=time)

@@ -15,12 +15,19 @@ from graphnets.cli.network import check_network, check_photos, opened
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import check_readable, check_target, check_writable
+from graphnets.photos.folders import is_video
 
 # Endings that say another format than what `extract` writes.
 OTHER_FORMATS = (
     ".npy", ".csv", ".tsv", ".txt", ".json", ".h5", ".hdf5", ".pkl", ".pickle", ".mat", ".parquet",
     ".safetensors", ".pb", ".zip", ".gz",
 )  # fmt: skip
+every_flag = click.option(
+    "--every",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    help="Seconds from frame to frame of a video.",
+)
 
 
 @click.command()
@@ -32,6 +39,7 @@ OTHER_FORMATS = (
     ),
     click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+    every_flag,
     click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
     click.option("--output_layer", default=OUTPUT),
     click.option("--input_height", type=int, help="[default: the graph's]"),
@@ -45,6 +53,7 @@ def predict(**flags) -> None:
     The --input_ flags but the first are for another tool's graph that takes pictures, not bytes.
     """
     photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
+    every = flags.pop("every")
     graph, labels = flags.pop("graph"), flags.pop("labels")
     entry = InputOptions(**flags)
     for path in (graph, labels):
@@ -53,7 +62,7 @@ def predict(**flags) -> None:
         from graphnets.classifier.predict import Classifier, photo_paths
 
     classifier = Classifier(graph, labels, entry)
-    _say_predictions(classifier.predict(photo_paths(photos), top_k), as_json)
+    _say_predictions(classifier.predict(photo_paths(photos), top_k, every), as_json)
 
 
 def _say_predictions(predictions: Iterable, as_json: bool) -> None:
@@ -67,7 +76,8 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(_as_json(prediction)))
         elif not prediction.problem:
-            click.echo(shown(prediction.path))
+            time = "" if prediction.time is None else f" {prediction.time:.3f} s"
+            click.echo(f"{shown(prediction.path)}{time}")
             if prediction.unknown:
                 click.echo("  unknown: none of the classes; the likeliest of them:")
             if prediction.labels == []:
@@ -81,15 +91,20 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
 
 
 def _as_json(prediction) -> dict:
+    time = {} if prediction.time is None else {"time": prediction.time}
+    return {"path": prediction.path, **time, **_found_as_json(prediction)}
+
+
+def _found_as_json(prediction) -> dict:
     if prediction.problem:
-        return {"path": prediction.path, "problem": prediction.problem}
+        return {"problem": prediction.problem}
     top = _each_as_json(prediction.top)
     if prediction.labels is not None:
-        return {"path": prediction.path, "labels": _each_as_json(prediction.labels), "top": top}
+        return {"labels": _each_as_json(prediction.labels), "top": top}
     if prediction.unknown:  # whoever reads the label alone is not to take it for one
-        return {"path": prediction.path, "unknown": True, "label": None, "score": None, "top": top}
+        return {"unknown": True, "label": None, "score": None, "top": top}
     known = {} if prediction.unknown is None else {"unknown": False}
-    return {"path": prediction.path, **known, **top[0], "top": top}
+    return {**known, **top[0], "top": top}
 
 
 def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:
@@ -98,19 +113,24 @@ def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:
 
 @click.command()
 @photo_flags
+@every_flag
 @click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
-def extract(output: str, **flags) -> None:
-    """Write the features of a folder's photos to one .npz: features, paths, labels."""
+def extract(output: str, every: float, **flags) -> None:
+    """Write the features of a folder's photos to one .npz: features, paths, labels.
+
+    Or of the frames of a video: features, paths, times.
+    """
     target = _npz(output)
     check_network(flags)
-    check_photos(flags["images"], flags["image_root"], flags["multi_label"])
     check_target(target)
+    if is_video(flags["images"]):
+        check_readable(flags["images"])
+        _extract_video(target, every, flags)
+        return
+    check_photos(flags["images"], flags["image_root"], flags["multi_label"])
     check_writable(Path(flags["bottleneck_dir"]))
     with quiet_tensorflow():
-        import numpy as np
-
         from graphnets.features.bottlenecks import Bottlenecks
-        from graphnets.files import whole_file, writing
         from graphnets.photos.listing import scan
 
     progress = progress_bar()
@@ -121,17 +141,36 @@ def extract(output: str, **flags) -> None:
     say_left_out(photos[photos.problem != ""])
     photos = photos[photos.problem == ""]
     features = bottlenecks.read(photos)
-    columns = {"paths": photos.path, "labels": photos.label}
+    columns = {"paths": photos.path.to_numpy(str), "labels": photos.label.to_numpy(str)}
+    _write_features(target, "photos", ",".join(bottlenecks.names), features, columns)
+
+
+def _extract_video(target: Path, every: float, flags: dict) -> None:
+    with quiet_tensorflow():
+        import numpy as np
+
+        from graphnets.features.frames import frame_features
+
+    network = opened(flags)
+    found = frame_features(network, flags["endpoint"], flags["images"], every)
+    if found.problem:
+        say(f"warning: {flags['images']}: {found.problem}", err=True)
+    if not len(found.times):
+        raise GraphnetsError(f"{flags['images']} has no frames that can be read")
+    columns = {"paths": np.repeat(flags["images"], len(found.times)), "times": found.times}
+    _write_features(target, "frames", ",".join(found.names), found.features, columns)
+
+
+def _write_features(target: Path, what: str, names: str, features, columns: dict) -> None:
+    import numpy as np
+
+    from graphnets.files import whole_file, writing
+
     with writing(target), whole_file(target) as temporary, open(temporary, "wb") as file:
-        np.savez(  # a file, as to a name NumPy may add an ending
-            file,
-            features=features,
-            **{name: column.to_numpy(str) for name, column in columns.items()},
-        )
-    names = ",".join(bottlenecks.names)
-    click.echo(
-        f"{shown(target)}: {features.shape[0]} photos, {features.shape[1]} features of {names}"
-    )
+        # A file, as to a name NumPy may add an ending.
+        np.savez(file, features=features, **columns)
+    count, width = features.shape
+    click.echo(f"{shown(target)}: {count} {what}, {width} features of {names}")
 
 
 def _npz(output: str) -> Path:

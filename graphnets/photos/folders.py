@@ -19,6 +19,7 @@ ARRAYS = (".npz", ".p", ".pkl", ".pickle")
 TABLES = (*TEXTS, ".parquet", *ARRAYS)
 BETWEEN = "|"  # labels of one photo
 NAMED_TABLES = "a table: .csv, .tsv or .parquet with the columns path and label, .npz or .p"
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv")
 NOT_PHOTOS = ("thumbs.db", "desktop.ini")  # what file managers leave behind
 NOT_CLASSES = (  # what archives, file managers and disks leave beside photos
     "__macosx", "@eadir", "#recycle", "lost+found", "$recycle.bin", "system volume information",
@@ -46,6 +47,11 @@ def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
             for name in sorted(files):
                 if name[0] != "." and name.lower() not in NOT_PHOTOS:
                     yield os.path.join(folder, name)
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Whether a path ends as those of videos do."""
+    return os.path.splitext(path)[1].lower() in VIDEOS
 
 
 def is_table(images: str | os.PathLike[str]) -> bool:

@@ -45,8 +45,10 @@ setup(
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "pyarrow>=15",
+            "pillow_heif>=0.16",
         ],
         "check": ["imagehash>=4.3"],
+        "heic": ["pillow_heif>=0.16"],
         "parquet": ["pyarrow>=15"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],

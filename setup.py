@@ -46,8 +46,10 @@ setup(
             "onnxruntime>=1.18",
             "pyarrow>=15",
             "av>=14",
+            "pillow_heif>=0.16",
         ],
         "check": ["imagehash>=4.3"],
+        "heic": ["pillow_heif>=0.16"],
         "parquet": ["pyarrow>=15"],
         "video": ["av>=14"],
         # what tests/benchmarks compares with; each is left out where it is missing

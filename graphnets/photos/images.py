@@ -20,17 +20,18 @@ import pandas as pd
 from PIL import Image
 
 from graphnets.errors import GraphnetsError, PhotoError, check_kind, shown
+from graphnets.photos import kinds, tiffs
 from graphnets.photos.folders import NOT_PHOTOS as NOT_PHOTOS
+from graphnets.photos.kinds import JPEG as JPEG
 from graphnets.photos.room import Room
 
-FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # besides JPEG; no other parser of Pillow is run
-JPEG = b"\xff\xd8\xff"
 ORIENTATION = 0x0112  # EXIF 2.3
 STEPS = {"L;2": 85, "L;4": 17}  # from a grey of 2 or 4 bits to the next, in 8
 MAX_PIXELS = 178_956_970  # where Pillow refuses a picture as a decompression bomb
 BYTES_PER_PIXEL = 8  # of a file: red, green, blue and alpha in 16 bits, unpacked
 MAX_BYTES = BYTES_PER_PIXEL * MAX_PIXELS + (1 << 20)
 STRIP = 1 << 20  # pixels
+WHITE_IS_ZERO = "white is zero"  # in Pillow's info of a picture, which forgets it
 # Pixels decoded at a time, so that the memory for them does not grow with what photos are like.
 ROOM = Room(32_000_000 * (os.cpu_count() or 1))
 
@@ -92,19 +93,26 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
         file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
-    with file, ROOM.taking(max(_pixels(file), status.st_size // BYTES_PER_PIXEL)):
-        try:
-            file.seek(0)
-            data = file.read()
-        except OSError as error:
-            raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
-        yield data
+    size = status.st_size // BYTES_PER_PIXEL
+    with file:
+        with ROOM.taking(size):  # some parsers read all of a file for its header
+            wanted = max(_pixels(file), size)
+        with ROOM.taking(wanted):
+            try:
+                file.seek(0)
+                data = file.read()
+            except OSError as error:
+                raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
+            yield data
 
 
 def _pixels(file: BinaryIO) -> int:
     """How many a file says that it has; 0 for what is no picture."""
     try:
-        with Image.open(file, formats=("JPEG", *FORMATS)) as image:
+        if kinds.is_tiff(file.read(4)):
+            return tiffs.first_page(file).pixels
+        file.seek(0)
+        with kinds.header(file) as image:
             return image.width * image.height
     except Exception:  # `contents` tells what is wrong
         return 0
@@ -118,8 +126,8 @@ def key_of(data: bytes) -> str:
 def contents(data: bytes) -> bytes:
     """The bytes of a photo's file as `graphnets.photos.jpeg.decode` (and any exported graph) takes.
 
-    Those of a JPEG are returned as they are. PNG, BMP, GIF (first frame), PPM and WebP come back as
-    a PNG of the pixels that `pixels` gives.
+    Those of a JPEG are returned as they are; what else `pixels` takes comes back as a PNG of what
+    it gives.
     Raises PhotoError with the reason when the file is no such picture, broken or too large.
     """
     if data[: len(JPEG)] == JPEG:
@@ -131,19 +139,23 @@ def contents(data: bytes) -> bytes:
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """uint8 (height, width, 3), upright RGB, of a PNG, BMP, GIF (first frame), PPM or WebP.
+    """uint8 (height, width, 3), upright RGB, of any picture but a JPEG.
 
-    16 bits are cut to 8, transparency is laid over white. Raises PhotoError as `contents` does.
+    A PNG, BMP, PPM, WebP or AVIF, the first frame of a GIF, the first page of a TIFF, the primary
+    picture of a HEIC. 16 bits are cut to 8, transparency is laid over white. Raises PhotoError as
+    `contents` does.
     """
     with _picture(data) as image:
         orientation = 1
         tiles = getattr(image, "tile", [])  # they go when the picture is loaded
         step = STEPS.get(str(tiles[0][3]), 1) if tiles else 1
         image.load()
+        _check_size(image)  # it may be another than the header's
         if step > 1 and isinstance(image.info.get("transparency"), int):
             image.info["transparency"] *= step  # Pillow scales the greys alone
         with contextlib.suppress(Exception):  # damaged EXIF is no EXIF, as in graphnets.photos.jpeg
-            orientation = image.getexif().get(ORIENTATION, 1)
+            if image.format != "HEIF":  # its decoder has turned it, whatever EXIF says
+                orientation = image.getexif().get(ORIENTATION, 1)
         if image.mode == "F":  # a PFM, which says PPM to Pillow
             raise PhotoError("a picture of floating-point numbers")
         found = np.empty((image.height, image.width, 3), np.uint8)
@@ -159,28 +171,43 @@ def _picture(data: bytes) -> Iterator[Image.Image]:
     """Pillow's image of a file's bytes; whatever it raises becomes a PhotoError."""
     if not data:
         raise PhotoError("an empty file")
-    formats = ("JPEG",) if data[: len(JPEG)] == JPEG else FORMATS
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PhotoError(f"{image.width} x {image.height} pixels are too many")
+        page = tiffs.first_page(io.BytesIO(data)) if kinds.is_tiff(data) else None
+        if page and page.pixels > MAX_PIXELS:
+            raise PhotoError(f"{page.pixels} pixels are too many")
+        with (
+            tiffs.quiet() if page else contextlib.nullcontext(),
+            kinds.header(io.BytesIO(data)) as image,
+        ):
+            _check_size(image)
+            if page and page.inverted:
+                image.info[WHITE_IS_ZERO] = True
             yield image
     except PhotoError:
         raise
     except Image.UnidentifiedImageError:
-        raise PhotoError("not a JPEG, PNG, BMP, GIF, PPM or WebP picture") from None
+        raise PhotoError(kinds.unknown(data)) from None
     except Image.DecompressionBombError:
         raise PhotoError("more pixels than are taken from a stranger's file") from None
     except Exception as error:  # a broken picture makes Pillow raise almost anything
         raise PhotoError(f"cannot be read ({shown(error)})") from None
 
 
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise PhotoError(f"{image.width} x {image.height} pixels are too many")
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB from any mode that Pillow reads."""
     if image.mode.startswith("I"):  # 16 bits, which Pillow's convert would clip, not scale
         numbers, clear = np.asarray(image), image.info.get("transparency")
+        if image.info.get(WHITE_IS_ZERO):
+            numbers = 65535 - numbers
         grey = (np.clip(numbers, 0, 65535) >> 8).astype(np.uint8)
         image = Image.fromarray(grey if clear is None else np.where(numbers == clear, 255, grey))
+    if image.mode == "La":  # a step that Pillow does not find by itself
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from graphnets.errors import PhotoError
-from graphnets.photos import images
+from graphnets.photos import images, kinds
 
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -22,8 +22,11 @@ ENDINGS = {
     "GIF": (".gif",),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
-OTHERS = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")  # of pictures that are not read
+OTHERS = (".jp2",)  # of pictures that are not read
 KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
 SMALL = 32  # pixels, the side that `imagehash.phash` takes
 COLOUR = 16  # pixels, the side of the copy in colour
@@ -58,7 +61,7 @@ def look(path: str) -> Look:
     try:
         with images.opened(path) as data:
             picture = decoded(data)
-            with _header(data) as header:
+            with kinds.header(io.BytesIO(data)) as header:
                 width, height = header.size
                 kind, mode = _kind(data, header), _mode(header)
             colours = picture.resize((COLOUR, COLOUR), Image.Resampling.BOX)
@@ -107,17 +110,14 @@ def _first_scan(data: bytes) -> int:
     return place
 
 
-def _header(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=("JPEG", *images.FORMATS))
-
-
 def _kind(data: bytes, header: Image.Image) -> str:
     return "JPEG" if data[: len(images.JPEG)] == images.JPEG else str(header.format)
 
 
 def _mode(header: Image.Image) -> str:
     tile = getattr(header, "tile", None)
-    if header.mode.startswith("I") or (tile and "16" in str(tile[0][3])):
+    how = tile[0][3] if tile else ""  # of a TIFF, with more in a tuple
+    if header.mode.startswith("I") or "16" in str(how[0] if isinstance(how, tuple) else how):
         return "16 bits"
     if header.has_transparency_data:
         return "alpha"

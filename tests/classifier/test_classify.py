@@ -88,7 +88,7 @@ def test_predictions_come_in_order_and_unreadable_files_say_why(classifier, tmp_
     assert [prediction.path for prediction in predictions] == [os.fspath(path) for path in paths]
     cut, text, missing = predictions[7:10]
     assert cut.problem == "damaged or cut off"
-    assert text.problem == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+    assert text.problem == "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
     assert "No such file" in missing.problem
     assert cut.top == text.top == missing.top == []
     for number, prediction in enumerate(predictions[:7] + predictions[10:]):
@@ -133,7 +133,10 @@ def test_batches_give_what_the_photos_give_alone(
     assert [prediction.path for prediction in predictions] == [str(path) for path in paths]
     for number, prediction in enumerate(predictions):
         if number in broken:
-            assert prediction.problem == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+            assert (
+                prediction.problem
+                == "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
+            )
             continue
         alone = classifier.scores(paths[number])
         order = np.argsort(-alone, kind="stable")

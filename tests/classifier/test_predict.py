@@ -86,7 +86,7 @@ def test_unreadable_files_say_why_and_the_others_are_classified(classifier, tmp_
     reasons = {os.path.basename(p.path): p.problem for p in left_out}
     assert reasons["cut.jpg"] == "damaged or cut off"
     assert reasons["empty.jpg"] == "an empty file"
-    assert reasons["text.jpg"] == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+    assert reasons["text.jpg"] == "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
     assert reasons["header.jpg"] != ""
     assert reasons["folder.jpg"] == "not a regular file"
     assert "No such file" in reasons["missing.jpg"]

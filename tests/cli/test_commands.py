@@ -82,7 +82,7 @@ def test_retrain_then_predict(retrain, photo_folder, tmp_path):
         f"test accuracy {metrics['test_accuracy']:.1%} on {metrics['test_count']} photos" in output
     )
     assert "\n1 left out\n" in output
-    assert "notes.txt: not a JPEG, PNG, BMP, GIF, PPM or WebP picture" in output
+    assert "notes.txt: not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture" in output
     assert f"classifier  {tmp_path}/out/output_graph.pb" in output
     assert os.listdir(tmp_path / "logs") == ["run1"]
 

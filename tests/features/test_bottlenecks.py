@@ -59,7 +59,9 @@ def test_a_broken_photo_is_left_out_with_its_reason_and_the_others_go_on(
     left_out = photos[photos.problem != ""].set_index("path").problem.to_dict()
     assert left_out == {
         str(broken): "damaged or cut off",
-        str(photo_folder / "grass" / "notes.jpg"): "not a JPEG, PNG, BMP, GIF, PPM or WebP picture",
+        str(
+            photo_folder / "grass" / "notes.jpg"
+        ): "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture",
     }
     assert bottlenecks.read(photos[photos.problem == ""]).shape == (60 - 1, 6)
 

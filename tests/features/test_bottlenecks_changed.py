@@ -74,7 +74,7 @@ def test_what_became_damaged_is_left_out_under_its_own_key(network, photos, tmp_
     with open(photos.path[5], "wb") as file:
         file.write(b"no picture any more")
     added = Bottlenecks(network, None, tmp_path / "store").add(photos)
-    assert added.problem[5] == "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"
+    assert added.problem[5] == "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
     assert added.key[5] == images.key_of(b"no picture any more")
     assert (added.problem != "").sum() == 1
 

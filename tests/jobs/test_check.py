@@ -57,7 +57,7 @@ def test_files_that_cannot_be_read_to_their_end(folder):
     assert names(finding) == [["hills/00.jpg"], ["lakes/notes.txt"]]
     assert [item["reason"] for item in finding.items] == [
         "damaged or cut off",
-        "not a JPEG, PNG, BMP, GIF, PPM or WebP picture",
+        "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture",
     ]
 
 

@@ -263,7 +263,7 @@ def bomb(file_format):
 
 
 NOISE = np.random.default_rng(4).integers(0, 256, (64, 64, 3), np.uint8)
-NO_PICTURE = r"^not a JPEG, PNG, BMP, GIF, PPM or WebP picture$"
+NO_PICTURE = r"^not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture$"
 TOO_LARGE = r"^more pixels than are taken from a stranger's file$"
 BROKEN = {
     "empty": (b"", r"^an empty file$"),
@@ -271,7 +271,6 @@ BROKEN = {
     "web page": (b"<!DOCTYPE html>\n<html><body>404</body></html>", NO_PICTURE),
     "only the start of a JPEG": (b"\xff\xd8\xff", NO_PICTURE),
     "JPEG's mark, then text": (b"\xff\xd8\xff\xe0 and then text", r"^cannot be read \(Trunc"),
-    "TIFF": (encoded(RGB, "TIFF"), NO_PICTURE),
     "ICO": (encoded(Image.fromarray(NOISE), "ICO"), NO_PICTURE),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
     "PFM": (b"Pf\n1 1\n-1.0\n" + bytes(4), r"^a picture of floating-point numbers$"),

@@ -28,6 +28,10 @@ SIXTEEN = Image.fromarray((np.arange(64 * 64).reshape(64, 64) * 16).astype(np.ui
         ("a.gif", scene(1), "GIF", "palette"),
         ("a.bmp", scene(1), "BMP", "colour"),
         ("a.webp", scene(1), "WEBP", "colour"),
+        ("a.tif", scene(1), "TIFF", "colour"),
+        ("a.tif", scene(1).convert("CMYK"), "TIFF", "CMYK"),
+        ("a.tif", SIXTEEN, "TIFF", "16 bits"),
+        ("a.avif", scene(1), "AVIF", "colour"),
     ],
 )
 def test_kind_mode_and_size(tmp_path, name, picture, kind, mode):
@@ -60,7 +64,7 @@ def with_thumbnail():
         (data_of(scene(1), progressive=True)[:-100], "damaged or cut off"),
         (data_of(scene(1), "PNG")[:-3000], "cannot be read"),
         (b"", "an empty file"),
-        (b"<html>", "not a JPEG, PNG, BMP, GIF, PPM or WebP picture"),
+        (b"<html>", "not a JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"),
     ],
 )
 def test_what_cannot_be_read_to_its_end(tmp_path, data, problem):
@@ -100,6 +104,10 @@ def test_looks_are_in_order(tmp_path):
         ("a.jpg", "PNG", ".png"),
         ("a.PNG", "JPEG", ".jpg"),
         ("a.heic", "JPEG", ".jpg"),
+        ("a.jpg", "HEIF", ".heic"),
+        ("a.jp2", "TIFF", ".tif"),
+        ("a.hif", "HEIF", ""),
+        ("a.avif", "AVIF", ""),
         ("a.JPEG", "JPEG", ""),
         ("a.pgm", "PPM", ""),
         ("a", "PNG", ""),

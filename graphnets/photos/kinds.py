@@ -1,0 +1,86 @@
+"""Which of Pillow's parsers may look at a file: by its first bytes, no other one is run."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from PIL import Image
+
+from graphnets.errors import PhotoError
+from graphnets.photos import tiffs
+
+FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # whose own marks Pillow looks for
+PICTURE = "JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
+JPEG = b"\xff\xd8\xff"
+HEAD = 512  # bytes of a file that tell what it is
+# Of ISO 23008-12, what an AVIF or HEIC file names itself; "mif1" is either.
+AVIF = {b"avif", b"avis"}
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+
+
+def header(file: BinaryIO) -> Image.Image:
+    """Pillow's image of a file that is at its beginning; nothing is decoded yet.
+
+    Raises PhotoError where a parser is missing, and what Pillow raises.
+    """
+    head = file.read(HEAD)
+    file.seek(0)
+    return Image.open(file, formats=_parsers(head))
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file that begins so is to be checked by `graphnets.photos.tiffs`."""
+    return head[:4] in tiffs.MARKS
+
+
+def unknown(data: bytes) -> str:
+    """Why no parser has taken a file with these bytes, in the words of a PhotoError."""
+    if is_tiff(data):
+        return "a damaged TIFF, or a kind of it that is not read; save it as PNG"
+    return "damaged or cut off" if _brands(data[:HEAD]) & (AVIF | HEIC) else f"not a {PICTURE}"
+
+
+def _parsers(head: bytes) -> tuple[str, ...]:
+    if head[: len(JPEG)] == JPEG:
+        return ("JPEG",)
+    if is_tiff(head):
+        return ("TIFF",)
+    brands = _brands(head)
+    if brands & AVIF:
+        _find_avif()
+        return ("AVIF",)
+    if brands & HEIC:
+        _find_heif()
+        return ("HEIF",)
+    return FORMATS
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The kinds that a file of boxes says it is of."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[place : place + 4] for place in range(16, end - 3, 4))}
+
+
+def _find_avif() -> None:
+    try:
+        from PIL import AvifImagePlugin
+
+        found = AvifImagePlugin.SUPPORTED
+    except ImportError:
+        found = False
+    if not found:
+        raise PhotoError(
+            "an AVIF picture, which Pillow reads from 11.3 on; pip install --upgrade pillow"
+        )
+
+
+def _find_heif() -> None:
+    if "HEIF" in Image.OPEN:
+        return
+    try:  # here, so that nothing else waits for it
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise PhotoError("a HEIC picture; pip install 'graphnets[heic]' reads it") from None
+    register_heif_opener()

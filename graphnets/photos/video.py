@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
@@ -82,13 +83,15 @@ def _frames(path: str, every: float) -> Iterator[Frame]:
         return
     reached: float | None = None
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise GraphnetsError("not a regular file")
         # imageio's reader, which stands on this one, does not tell the times of frames.
         with (
             open(path, "rb") as file,
             av.open(
                 file,
                 io_open=_refuse,
-                container_options={"format_whitelist": FORMATS},
+                container_options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
             ) as container,
         ):
             end = _End(container)
@@ -123,6 +126,8 @@ def _decoded(
         raise GraphnetsError("it has no pictures")
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
+    # FFmpeg's own limit, which counts with margins, for what is decoded before a frame is seen.
+    stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}
     start = None
     for packet in _whole(container, end):
         if packet is not None and packet.stream is not stream:
@@ -175,9 +180,21 @@ class _End:
 
 
 def _png(frame: av.VideoFrame) -> bytes:
-    pixels = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as NumPy's
     buffer = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(np.rot90(pixels, turns)))
+    picture = Image.fromarray(np.ascontiguousarray(_upright(frame)))
     picture.save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
+
+
+def _upright(frame: av.VideoFrame) -> np.ndarray:
+    """uint8 (height, width, 3), turned and mirrored as the frame's display matrix says."""
+    picture = frame.to_ndarray(format="rgb24")
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            # A pixel x to the right and y down is shown at (a x + c y, b x + d y).
+            a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(data), np.int32)[:5])
+            across, down = a, d
+            if abs(a) < abs(b):  # by the nearest right angle
+                picture, across, down = picture.transpose(1, 0, 2), c, b
+            picture = picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+    return picture

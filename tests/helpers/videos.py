@@ -1,5 +1,7 @@
 """Small videos, drawn by the tests."""
 
+import struct
+
 import numpy as np
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
@@ -35,17 +37,17 @@ def cut_off(path, share=0.6):
     return cut
 
 
-def turned(path):
-    """An .mp4 whose track header says to turn it by a quarter, as phones write them."""
+QUARTER, MIRROR = (0, 1, -1, 0), (-1, 0, 0, 1)  # clockwise; left to right
+
+
+def turned(path, matrix=QUARTER):
+    """An .mp4 whose track header says how it is to be shown, as phones write them."""
     data = bytearray(path.read_bytes())
     header = data.index(b"tkhd")
-    matrix = header + 4 + 40  # version 0: 40 bytes before the matrix
-    one, minus = (0x00010000).to_bytes(4, "big"), (0xFFFF0000).to_bytes(4, "big")
-    none = bytes(4)
-    # ISO 14496-12, 6.2.2: a quarter clockwise.
-    data[matrix : matrix + 36] = (
-        none + one + none + minus + none + none + none + none + (0x40000000).to_bytes(4, "big")
-    )
+    place = header + 4 + 40  # version 0: 40 bytes before the matrix
+    a, b, c, d = (number * 0x10000 for number in matrix)
+    # ISO 14496-12, 6.2.2
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
     found = path.with_name(f"turned_{path.name}")
     found.write_bytes(data)
     return found

@@ -2,11 +2,12 @@
 
 import builtins
 import io
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
-from videos import COLOURS, cut_off, picture, turned, write_video
+from videos import COLOURS, MIRROR, cut_off, picture, turned, write_video
 
 from graphnets.errors import GraphnetsError
 from graphnets.photos.video import frames
@@ -56,6 +57,8 @@ def test_a_phones_video_is_turned_upright(tmp_path):
     np.testing.assert_array_equal(upright, np.rot90(plain, -1))
     assert upright.shape == (64, 48, 3)
     assert upright[4, -4, 0] > 200 and plain[4, 4, 0] > 200  # the red corner went to the right
+    mirrored = pixels(next(frames(turned(path, MIRROR))))
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
 
 
 @pytest.mark.parametrize("name, options", [("a.mp4", {"movflags": "faststart"}), ("a.mkv", {})])
@@ -85,6 +88,12 @@ def test_what_is_no_video_is_told(tmp_path):
     assert missing.problem == (
         "no video that can be read: cannot be read (No such file or directory)"
     )
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    [found] = frames(tmp_path / "pipe.mp4")
+    assert found.problem == "no video that can be read: not a regular file"
 
 
 @pytest.mark.parametrize(

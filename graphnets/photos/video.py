@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -189,7 +189,8 @@ def _png(frame: av.VideoFrame) -> bytes:
 def _upright(frame: av.VideoFrame) -> np.ndarray:
     """uint8 (height, width, 3), turned and mirrored as the frame's display matrix says."""
     picture = frame.to_ndarray(format="rgb24")
-    for data in frame.side_data:
+    side_data: Any = frame.side_data  # its type says that these are texts
+    for data in side_data:
         if data.type.name == "DISPLAYMATRIX":
             # A pixel x to the right and y down is shown at (a x + c y, b x + d y).
             a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(data), np.int32)[:5])

@@ -50,7 +50,7 @@ def _parsers(head: bytes) -> tuple[str, ...]:
         _find_avif()
         return ("AVIF",)
     if brands & HEIC:
-        _find_heif()
+        find_heif()
         return ("HEIF",)
     return FORMATS
 
@@ -76,7 +76,8 @@ def _find_avif() -> None:
         )
 
 
-def _find_heif() -> None:
+def find_heif() -> None:
+    """Let Pillow know its HEIC plugin; PhotoError where there is none."""
     if "HEIF" in Image.OPEN:
         return
     try:  # here, so that nothing else waits for it

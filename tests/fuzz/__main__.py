@@ -7,7 +7,10 @@ import sys
 import time
 
 # Of each kind of file, the module that has its reader, or all in READERS.
-MODULES = ("tests.fuzz.graphs", "tests.fuzz.savedmodel", "tests.fuzz.weights", "tests.fuzz.store")
+MODULES = (
+    "tests.fuzz.graphs", "tests.fuzz.savedmodel", "tests.fuzz.weights", "tests.fuzz.store",
+    "tests.fuzz.pictures",
+)  # fmt: skip
 
 
 def readers():

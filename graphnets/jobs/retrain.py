@@ -138,7 +138,7 @@ def _prepared(
         photos = stock.add(photos, progress, say)
         labels = class_names(photos)
         splits = stock.stored(photos, cut, labels)
-        others = stock.others(cut, progress, say)
+        others = stock.others(photos, cut, progress, say)
     _check_validation(splits, options, say)
     return _Job(network, names, cut, before, photos, labels, splits, others)
 

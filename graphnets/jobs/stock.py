@@ -106,11 +106,16 @@ class Stock:
         return photos
 
     def others(
-        self, cut: Cut, progress: Progress, say: Callable[[str], object]
+        self,
+        known: pd.DataFrame,
+        cut: Cut,
+        progress: Progress,
+        say: Callable[[str], object],
     ) -> tuple[Stored, Stored, Stored] | None:
         """What is stored of the photos of `unknown_dir`, split, with labels of 0; None of none.
 
-        Half of them train, a quarter each validates and tests.
+        Half of them train, a quarter each validates and tests. Those that are `known` photos, too,
+        are left out.
         """
         if self._options.unknown_dir is None:
             return None
@@ -120,6 +125,13 @@ class Stock:
         usable = photos[photos.problem == ""]
         if len(photos) > len(usable):
             say(f"warning: {len(photos) - len(usable)} photos of no class cannot be read")
+        both = usable.key.isin(known.key)
+        if both.any():
+            say(
+                f"warning: {both.sum()} photos of unknown_dir are photos of a class, too, "
+                f"{shown(usable.path[both].iloc[0])} the first; they are left out of unknown_dir"
+            )
+            usable = usable[~both]
         if len(usable) < FEWEST_UNKNOWN:
             raise GraphnetsError(
                 f"unknown_dir has {len(usable)} readable photos, wanted {FEWEST_UNKNOWN} or more"

@@ -253,7 +253,9 @@ training_flags = options(
         "--early_stopping", type=int, default=0, help="Validations without a better one; 0: never."
     ),
     click.option(
-        "--weight_decay", type=float, default=0.0, help="Of the head's weights; try 0.001 to 0.1."
+        "--weight_decay",
+        type=float,
+        help="Of the head's weights.  [default: 0.1; 0 with --trainable]",
     ),
     click.option(
         "--class_weights",

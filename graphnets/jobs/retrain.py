@@ -37,6 +37,7 @@ from graphnets.photos.splits import split_by
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.heads import Head
+from graphnets.training.options import with_usual_decay
 from graphnets.training.summaries import Summaries
 from graphnets.training.tune import Stored, Tuned, audit, train
 
@@ -280,7 +281,7 @@ def _provenance(
     network: Network, names: list[str], photos: pd.DataFrame, options: RetrainOptions
 ) -> dict:
     """What someone needs to get the same figures again."""
-    training = options.training
+    training = with_usual_decay(options.training, alone=not options.trainable)
     return {
         "architecture": network.name,
         "weights": network.fingerprint,

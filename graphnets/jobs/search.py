@@ -19,7 +19,7 @@ from graphnets.photos.folders import SPLITS
 from graphnets.photos.splits import folds, split
 from graphnets.training.calibration import temperature
 from graphnets.training.heads import Head
-from graphnets.training.options import Diverged, TrainingOptions, head_shape
+from graphnets.training.options import Diverged, TrainingOptions, head_shape, with_usual_decay
 from graphnets.training.tune import Stored, train
 
 # What a search tries, besides what the options say.
@@ -141,6 +141,7 @@ def searched(
 
 def _grid(own: TrainingOptions) -> list[TrainingOptions]:
     """What the options say first, and each combination of others with it."""
+    own = with_usual_decay(own, alone=True)
     flatten = "flatten," if head_shape(own.head).flatten else ""
     heads = dict.fromkeys([own.head, *(flatten + head for head in HEADS)])
     rates = dict.fromkeys([own.learning_rate, *RATES])

@@ -78,7 +78,12 @@ def frames(path: str | os.PathLike[str], every: float = 1.0) -> Iterator[Frame]:
 def _frames(path: str, every: float) -> Iterator[Frame]:
     try:
         import av
+
+        # Before it, the limits below make it crash on MPEG files.
+        found = tuple(map(int, av.__version__.split(".")[:2])) >= (17, 1)
     except ImportError:
+        found = False
+    if not found:
         yield Frame(path, 0, problem="a video; `pip install 'graphnets[video]'` reads it")
         return
     reached: float | None = None
@@ -95,11 +100,11 @@ def _frames(path: str, every: float) -> Iterator[Frame]:
             ) as container,
         ):
             end = _End(container)
-            due = 0.0
+            due, turns = 0.0, _Turns()
             for seconds, frame in _decoded(container, end):
                 reached = seconds
                 if seconds >= due - 1e-6:
-                    yield Frame(path, round(seconds, 6), _png(frame))
+                    yield Frame(path, round(seconds, 6), _png(turns.upright(frame)))
                     due = every * (math.floor(seconds / every + 1e-6) + 1)
             problem = end.problem()
     except GraphnetsError as error:
@@ -179,23 +184,36 @@ class _End:
         return DAMAGED if short or self._damaged else ""
 
 
-def _png(frame: av.VideoFrame) -> bytes:
+def _png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(_upright(frame)))
-    picture.save(buffer, "PNG", compress_level=0)
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """uint8 (height, width, 3), turned and mirrored as the frame's display matrix says."""
-    picture = frame.to_ndarray(format="rgb24")
-    side_data: Any = frame.side_data  # its type says that these are texts
+class _Turns:
+    """How the frames of a video are turned and mirrored, as their display matrices say."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[bool, int, int]] = {}
+
+    def upright(self, frame: av.VideoFrame) -> np.ndarray:
+        """uint8 (height, width, 3), RGB."""
+        if frame.rotation not in self._found:
+            # Not of each: a frame whose side data was looked at stays until garbage is collected.
+            self._found[frame.rotation] = _turn(frame.side_data)
+        swapped, down, across = self._found[frame.rotation]
+        picture = frame.to_ndarray(format="rgb24")
+        picture = picture.transpose(1, 0, 2) if swapped else picture
+        return picture[::down, ::across]
+
+
+def _turn(side_data: Any) -> tuple[bool, int, int]:
+    """Whether rows and columns change places, and the steps, 1 or -1, in which both then go."""
     for data in side_data:
         if data.type.name == "DISPLAYMATRIX":
             # A pixel x to the right and y down is shown at (a x + c y, b x + d y).
             a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(data), np.int32)[:5])
-            across, down = a, d
-            if abs(a) < abs(b):  # by the nearest right angle
-                picture, across, down = picture.transpose(1, 0, 2), c, b
-            picture = picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
-    return picture
+            swapped = abs(a) < abs(b)  # by the nearest right angle
+            down, across = (b, c) if swapped else (d, a)
+            return swapped, -1 if down < 0 else 1, -1 if across < 0 else 1
+    return False, 1, 1

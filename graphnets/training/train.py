@@ -21,7 +21,13 @@ from graphnets.training.beside import Beside
 from graphnets.training.examples import Examples, checked_splits, positions
 from graphnets.training.heads import Head, Standardisation, TrainableHead, standardisation
 from graphnets.training.losses import of_one_label, of_several_labels
-from graphnets.training.options import Diverged, TrainingOptions, class_weights, head_shape
+from graphnets.training.options import (
+    Diverged,
+    TrainingOptions,
+    class_weights,
+    head_shape,
+    with_usual_decay,
+)
 from graphnets.training.summaries import Summaries
 
 OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
@@ -97,6 +103,7 @@ def train_head(
     if the loss is no longer finite.
     """
     check_kind("options", options, TrainingOptions, "graphnets.TrainingOptions(...)")
+    options = with_usual_decay(options, alone=True)
     training, validation = checked_splits(training, validation, classes, options.multi_label)
     check_progress(progress)
     if summaries_dir is not None:

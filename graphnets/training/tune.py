@@ -29,7 +29,7 @@ from graphnets.training.heads import (
     standardisation,
     unfolded,
 )
-from graphnets.training.options import TrainingOptions, head_shape
+from graphnets.training.options import TrainingOptions, head_shape, with_usual_decay
 from graphnets.training.train import (
     Data,
     Fitted,
@@ -107,6 +107,7 @@ def train(
     Raises Diverged if the loss is no longer finite, Stopped after SIGTERM.
     """
     beside = beside or Beside()
+    options = with_usual_decay(options, alone=not cut.layers)
     initial: dict[str, np.ndarray] = {}
     if options.warmup_steps and not beside.checkpoints.latest("training"):
         alone = replace(

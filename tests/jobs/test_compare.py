@@ -23,7 +23,8 @@ from graphnets.training.options import TrainingOptions
 from graphnets.weights.drawn import RandomWeights
 
 TRAINING = TrainingOptions(how_many_training_steps=20, learning_rate=0.05, eval_step_interval=5)
-WILD = replace(TRAINING, learning_rate=1e20, warmup_steps=10)  # only the head alone stands it
+# Only the head alone stands it, without a weight decay.
+WILD = replace(TRAINING, learning_rate=1e20, warmup_steps=10, weight_decay=0)
 DEPTHS = ["fc8", "fc7", "fc6", "conv5"]
 
 

@@ -106,7 +106,7 @@ def test_retrain_with_both_tells_the_test_figure_of_the_chosen_head(
     photo_folder, network, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(search, "HEADS", ("linear", "fc:4"))
-    monkeypatch.setattr(search, "DECAYS", (0.0, 0.5))
+    monkeypatch.setattr(search, "DECAYS", (0.0,))
     chosen = options(tmp_path, search=True, folds=3, training={"how_many_training_steps": 20})
     result = retrain(photo_folder, network, chosen)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.training.options import TrainingOptions, class_weights
+from graphnets.training.options import TrainingOptions, class_weights, with_usual_decay
 
 LABELS = np.array([0, 0, 0, 1, 2, 2])
 
@@ -14,6 +14,14 @@ def test_balanced_weights_give_each_class_the_same_share():
     assert weights.dtype == np.float32
     sums = [weights[LABELS == label].sum() for label in range(3)]
     np.testing.assert_allclose(sums, [2, 2, 2])
+
+
+def test_a_head_alone_has_a_usual_weight_decay():
+    assert with_usual_decay(TrainingOptions(), alone=True).weight_decay == 0.1
+    assert with_usual_decay(TrainingOptions(), alone=False).weight_decay == 0
+    for alone in (True, False):
+        given = TrainingOptions(weight_decay=0.03)
+        assert with_usual_decay(given, alone).weight_decay == 0.03
 
 
 def test_weights_by_name_and_none():

@@ -255,7 +255,7 @@ training_flags = options(
     click.option(
         "--weight_decay",
         type=float,
-        help="Of the head's weights.  [default: 0.1; 0 with --trainable]",
+        help="Of the head's weights.  [default: 0.03; 0 with --trainable]",
     ),
     click.option(
         "--class_weights",

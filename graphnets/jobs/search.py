@@ -24,7 +24,7 @@ from graphnets.training.tune import Stored, train
 
 # What a search tries, besides what the options say.
 RATES = 0.01, 0.1
-DECAYS = 0.0, 0.01, 0.1
+DECAYS = 0.0, 0.03, 0.1
 HEADS = "linear", "fc:256,dropout=0.5"
 
 Say = Callable[[str], object]

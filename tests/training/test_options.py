@@ -17,7 +17,7 @@ def test_balanced_weights_give_each_class_the_same_share():
 
 
 def test_a_head_alone_has_a_usual_weight_decay():
-    assert with_usual_decay(TrainingOptions(), alone=True).weight_decay == 0.1
+    assert with_usual_decay(TrainingOptions(), alone=True).weight_decay == 0.03
     assert with_usual_decay(TrainingOptions(), alone=False).weight_decay == 0
     for alone in (True, False):
         given = TrainingOptions(weight_decay=0.03)

@@ -210,7 +210,14 @@ def _about_earlier(figures: dict) -> str:
     if figures["not_for_testing_now"]:
         line += f"; {figures['not_for_testing_now']} of them are not for testing now"
     new = ", ".join(map(shown, figures["new_classes"])) or "none"
-    return f"started from {shown(figures['folder'])}, new classes: {new}\n{line}"
+    gone = ", ".join(map(shown, figures["classes_left_out"]))
+    gone = gone and f", classes left out: {gone}"
+    if figures["learnt_before"]:
+        line += (
+            f"\n{figures['learnt_before']} test photos have taught the earlier head: the accuracy "
+            "is flattered"
+        )
+    return f"started from {shown(figures['folder'])}, new classes: {new}{gone}\n{line}"
 
 
 def _about_unknown(figures: dict) -> str:

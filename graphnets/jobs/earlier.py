@@ -16,6 +16,7 @@ from graphnets.errors import GraphnetsError, shown
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.frozen import read_graph_def
 from graphnets.networks.network import Network
+from graphnets.photos.folders import SPLITS
 from graphnets.training.heads import Head
 from graphnets.training.options import head_shape
 
@@ -45,6 +46,11 @@ class Earlier(NamedTuple):
                 W[:, number], b[number] = self.head.weights[:, old], self.head.biases[old]
         return self.head._replace(weights=W.astype(np.float32), biases=b.astype(np.float32))
 
+    def learnt(self, photos: pd.DataFrame) -> int:
+        """How many of the photos that are for testing now trained it, or chose its step."""
+        old = self.photos[self.photos.split.isin(SPLITS[:2])]
+        return int((photos.key[photos.split == "testing"]).isin(old.key).sum())
+
     def compared(self, photos: pd.DataFrame, labels: Sequence[str]) -> dict:
         """What has changed on the photos that it was tested on and that are tested again.
 
@@ -65,7 +71,7 @@ class Earlier(NamedTuple):
             "accuracy_now": float(now.mean()) if len(again) else None,
             "right_now": int((now & ~before).sum()),
             "wrong_now": int((before & ~now).sum()),
-            # They flatter what the new head says of the others.
+            "learnt_before": self.learnt(photos),  # they flatter the figures
             "not_for_testing_now": int((both.split != "testing").sum()),
         }
 
@@ -81,6 +87,7 @@ def earlier(options: RetrainOptions, network: Network, names: Sequence[str]) -> 
     folder = shown(options.earlier)
     try:
         metrics = json.loads((Path(options.earlier) / "metrics.json").read_text())
+        os.stat(Path(options.earlier) / "output_graph.pb")
         photos = pd.read_csv(
             Path(options.earlier) / "photos.csv",
             dtype=str, keep_default_na=False, encoding_errors="surrogateescape",

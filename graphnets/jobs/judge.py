@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphnets.jobs.evaluate import evaluate, evaluate_several, interval
 from graphnets.jobs.options import RetrainOptions
+from graphnets.jobs.stock import Others
 from graphnets.networks.network import Cut
 from graphnets.photos.folders import BETWEEN
 from graphnets.training import unknown
@@ -36,7 +37,7 @@ def judged(
     labels: Sequence[str],
     options: RetrainOptions,
     tested: pd.DataFrame,
-    others: tuple[Stored, Stored, Stored] | None = None,
+    others: Others | None = None,
 ) -> Judged:
     """The head with what validation photos teach, and its figures on the test photos.
 
@@ -61,10 +62,12 @@ def judged(
             head,
             [features(splits[0]), validation, testing],
             splits[0].labels,
-            None if others is None else [features(split) for split in others],
+            None if others is None else [features(split) for split in others.splits],
             options.false_alarm_rate,
             _groups(tested),
         )
+    if about_unknown and others:
+        about_unknown |= {"tested": others.tested, "left_out": others.left_out}
     logits = tuned.head.logits_of(testing), head.logits_of(testing)
     figures = {
         **_figures(head, testing, splits[2].labels, labels, options, tested),

@@ -21,19 +21,19 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets.classifier import export
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
 from graphnets.jobs.earlier import Earlier, earlier
 from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.search import Trainer, cross_validated, pool, searched
-from graphnets.jobs.stock import Stock, checked_job, in_two_classes, listed
+from graphnets.jobs.stock import Others, Stock, checked_job, in_two_classes, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
 from graphnets.photos.folders import SPLITS
 from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
-from graphnets.photos.splits import split_by
+from graphnets.photos.splits import folds, split_by
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.heads import Head
@@ -115,7 +115,7 @@ class _Job(NamedTuple):
     photos: pd.DataFrame
     labels: list[str]
     splits: tuple[Stored, Stored, Stored]
-    others: tuple[Stored, Stored, Stored] | None
+    others: Others | None
 
 
 def _prepared(
@@ -141,6 +141,13 @@ def _prepared(
         splits = stock.stored(photos, cut, labels)
         others = stock.others(photos, cut, progress, say)
     _check_validation(splits, options, say)
+    if options.folds:
+        folds(photos[photos.problem == ""], options.folds, options.training.seed)
+    if before and before.learnt(photos):
+        say(
+            f"warning: {before.learnt(photos)} test photos have taught the head of "
+            f"{shown(before.folder)}, which flatters the figures; give the flags of its split"
+        )
     return _Job(network, names, cut, before, photos, labels, splits, others)
 
 
@@ -298,6 +305,11 @@ def _provenance(
             "augmentation": options.drawn.describe() if options.copies else "",
             "augmented_copies": options.copies,
             "test_batch_size": options.test_batch_size,
+            "folds": options.folds,
+            "search": options.search,
+            "from": options.earlier and os.fspath(options.earlier),
+            "unknown_dir": options.unknown_dir and os.fspath(options.unknown_dir),
+            "false_alarm_rate": options.false_alarm_rate,
             **{name: value for name, value in vars(training).items() if name != "seed"},
         },
         "versions": {

@@ -16,7 +16,8 @@ from graphnets.features.rows import Table, joined
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network
 from graphnets.photos.folders import SPLITS
-from graphnets.photos.splits import folds, split
+from graphnets.photos.labels import each_label
+from graphnets.photos.splits import folds
 from graphnets.training.calibration import temperature
 from graphnets.training.heads import Head
 from graphnets.training.options import Diverged, TrainingOptions, head_shape, with_usual_decay
@@ -78,19 +79,19 @@ def _rows(stored: Stored, chosen: np.ndarray) -> Stored:
 def cross_validated(pool: Pool, trainer: Trainer, options: RetrainOptions, say: Say) -> dict:
     """Each of `options.folds` folds tested once, by a head trained on the others.
 
-    A part of the others, as large as `options.validation_percentage`, tells the best step. Returns
-    the figure's name, its mean and standard deviation over the folds, and each.
+    A part of the others, as large as that of the photos for validation among those not for testing,
+    tells the best step. Returns the figure's name, its mean and standard deviation over the folds,
+    and each.
     """
-    number = folds(pool.photos, options.folds, options.split_seed)
-    table = pool.photos.drop(columns="given_split", errors="ignore")
+    seed = options.training.seed
+    number = folds(pool.photos, options.folds, seed)
+    counts = pool.photos.split.value_counts()
+    share = counts.get("validation", 0) / (counts.sum() - counts.get("testing", 0))
     figures = []
     for fold in range(options.folds):
-        rest = split(table[number != fold], 0, options.validation_percentage, options.split_seed)
-        names = pd.Series("testing", table.index)
-        names.loc[rest.index] = rest.split
-        training, validation, testing = (
-            _rows(pool.stored, (names == name).to_numpy()) for name in SPLITS
-        )
+        names = np.full(len(number), "testing", object)
+        names[number != fold] = _learning(pool.photos[number != fold], share, seed)
+        training, validation, testing = (_rows(pool.stored, names == name) for name in SPLITS)
         head = trainer.head(training, validation, options.training)
         figures.append(_figure(head, testing))
         say(
@@ -102,6 +103,19 @@ def cross_validated(pool: Pool, trainer: Trainer, options: RetrainOptions, say: 
         "deviation": float(np.std(figures, ddof=1)),
         "each": figures,
     }
+
+
+def _learning(photos: pd.DataFrame, share: float, seed: int) -> np.ndarray:
+    """ "validation" for about this share of the photos, "training" for the others."""
+    names = np.full(len(photos), "training", object)
+    if share:
+        count = min(max(2, round(1 / share)), each_label(photos).label.value_counts().max())
+        judge = folds(photos, int(count), seed, fewest=1) == 0
+        # A class is not to lose its only photos.
+        learnt = set(each_label(photos[~judge]).label)
+        own = [set(row) for row in photos.get("labels", photos.label.map(lambda label: [label]))]
+        names[judge & np.array([labels <= learnt for labels in own])] = "validation"
+    return names
 
 
 def searched(
@@ -136,6 +150,7 @@ def searched(
     trials.sort(key=lambda trial: (trial[1], -trial[0]))
     if not np.isfinite(trials[0][1]):
         raise GraphnetsError("every trial diverged; choose a smaller learning_rate than 0.01")
+    say(f"the best head: {_told(trials[0][3])}")
     return trials[0][2], [row for *_, row in trials]
 
 
@@ -159,7 +174,7 @@ def _pairs(
     if pool is None:
         yield splits
         return
-    number = folds(pool.photos, options.folds, options.split_seed)
+    number = folds(pool.photos, options.folds, options.training.seed)
     for fold in range(options.folds):
         yield _rows(pool.stored, number != fold), _rows(pool.stored, number == fold)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network, check_network
 from graphnets.photos.folders import FEW_PHOTOS, SPLITS
 from graphnets.photos.images import Progress, check_progress
-from graphnets.photos.labels import each_label, positions
+from graphnets.photos.labels import UNITED, each_label, positions
 from graphnets.photos.listing import IMAGES, Images, check_classes, loose, scan
 from graphnets.photos.splits import split
 from graphnets.photos.tracks import looks_like_tracks
@@ -47,8 +48,21 @@ def listed(
     photos = scan(images, progress, options.image_root, options.multi_label)
     tried = split(photos, **options.splitting)  # for real once it is known which can be read
     groups = f", {tried.group.nunique()} groups" if "group" in tried else ""
-    say(f"{len(photos)} files in {each_label(photos).label.nunique()} classes{groups}")
+    copies = photos.attrs.get(UNITED, 0)
+    united = f"; {copies} more are copies of them, whose labels they have, too" if copies else ""
+    say(f"{len(photos)} files in {each_label(photos).label.nunique()} classes{groups}{united}")
     return photos
+
+
+class Others(NamedTuple):
+    """Photos of no class: what is stored of them, for training, validation and testing.
+
+    tested: the paths of the latter. left_out: path and reason of those that cannot be read.
+    """
+
+    splits: tuple[Stored, Stored, Stored]
+    tested: list[str]
+    left_out: list[dict[str, str]]
 
 
 class Stock:
@@ -111,7 +125,7 @@ class Stock:
         cut: Cut,
         progress: Progress,
         say: Callable[[str], object],
-    ) -> tuple[Stored, Stored, Stored] | None:
+    ) -> Others | None:
         """What is stored of the photos of `unknown_dir`, split, with labels of 0; None of none.
 
         Half of them train, a quarter each validates and tests. Those that are `known` photos, too,
@@ -123,8 +137,9 @@ class Stock:
         say(f"{len(self._plain.missing(photos))} photos of no class to run")
         photos = self._plain.add(photos, progress, lambda line: say(f"warning: {line}"))
         usable = photos[photos.problem == ""]
-        if len(photos) > len(usable):
-            say(f"warning: {len(photos) - len(usable)} photos of no class cannot be read")
+        left_out = photos[photos.problem != ""]
+        for row in left_out.itertuples():
+            say(f"warning: {shown(row.path)}: {shown(row.problem)}, left out of unknown_dir")
         both = usable.key.isin(known.key)
         if both.any():
             say(
@@ -145,7 +160,11 @@ class Stock:
             )
             for part in (parted[parted.split == name] for name in SPLITS)
         )
-        return training, validation, testing
+        return Others(
+            (training, validation, testing),
+            list(parted.path[parted.split == "testing"]),
+            [{"path": row.path, "reason": row.problem} for row in left_out.itertuples()],
+        )
 
     def stored(
         self, photos: pd.DataFrame, cut: Cut, labels: Sequence[str]

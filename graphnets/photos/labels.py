@@ -9,6 +9,8 @@ import pandas as pd
 
 from graphnets.photos.folders import BETWEEN
 
+UNITED = "united"  # in a table's attrs: how many copies are not in it
+
 
 def united(photos: pd.DataFrame) -> pd.DataFrame:
     """One row for each content, with the labels of all its copies; the first path stays.
@@ -23,7 +25,9 @@ def united(photos: pd.DataFrame) -> pd.DataFrame:
     )
     again = photos[usable].duplicated(by).reindex(photos.index, fill_value=False)
     photos = photos[~again].sort_values(["label", "path"], kind="stable", ignore_index=True)
-    return photos.assign(labels=photos.label.map(parts))
+    photos = photos.assign(labels=photos.label.map(parts))
+    photos.attrs[UNITED] = int(again.sum())  # for whoever tells it at once: pandas may lose it
+    return photos
 
 
 def joined(labels: Iterable[str]) -> str:

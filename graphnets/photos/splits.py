@@ -77,26 +77,28 @@ def named(path: str) -> str:
     return "/".join(path.split(os.sep)[-2:])
 
 
-def folds(photos: pd.DataFrame, count: int, seed: int = 0) -> np.ndarray:
+def folds(photos: pd.DataFrame, count: int, seed: int = 0, fewest: int = 2) -> np.ndarray:
     """The fold of each photo, 0 to count - 1: int (n,), each class spread over all of them.
 
     photos: of the table of `split`, those that are usable. What `split` keeps together is in one
     fold, and so are copies. Equal arguments give equal folds. Raises GraphnetsError for a class
-    that would have nothing to train on.
+    with less than `fewest` groups, which would have nothing to train on, and for too many folds.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     groups = _together(photos)
     for label, own in each_label(photos.assign(together=groups)).groupby("label").together:
-        if own.nunique() < 2:
+        if own.nunique() < fewest:
             raise GraphnetsError(
                 f"class {shown(label)} has {own.nunique()} group of photos, wanted 2 or more for "
                 "folds: one to train on and one to test"
             )
-    if len(np.unique(groups)) < count:
+    largest = each_label(photos).label.value_counts().max()
+    most = min(len(np.unique(groups)), largest)
+    if most < count:
         raise GraphnetsError(
-            f"the photos are {len(np.unique(groups))} groups, wanted {count} or more for {count} "
-            "folds"
+            f"the largest class has {largest} photos, and all are {len(np.unique(groups))} groups; "
+            f"wanted {count} or more of both for {count} folds"
         )
     # Of several labels, the combinations are too many to be spread.
     kind = GroupKFold if "labels" in photos else StratifiedGroupKFold

@@ -110,7 +110,8 @@ def _frames(path: str, every: float) -> Iterator[Frame]:
     except GraphnetsError as error:
         problem = str(error)
     except FileNotFoundError as error:
-        problem = f"cannot be read ({shown(error.strerror)})"
+        yield Frame(path, 0, problem=f"cannot be read ({shown(error.strerror)})")
+        return
     except (av.FFmpegError, OSError, ValueError, MemoryError):
         problem = DAMAGED
     if reached is None:

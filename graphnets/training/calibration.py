@@ -16,14 +16,15 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """What to divide logits by so that their scores are likeliest: Guo et al. 2017, 1706.04599.
 
     logits: (n, classes); truth: int (n,), or (n, classes) of 0 and 1, of several labels. Photos
-    that are all classified rightly do not make it 0: 1 in n + 2 is taken for another class's, as
-    Platt (1999) does. 1 without photos.
+    that are all classified rightly would make it 0: of them 1 in n + 2 is then taken for another
+    class's, as Platt (1999) does. 1 without photos.
     """
     if not len(logits):
         return 1.0
     logits = logits.astype(np.float64)
-    doubt = 1 / (len(logits) + 2)
     several = truth.ndim == 2
+    right = (logits > 0) == (truth > 0) if several else logits.argmax(axis=1) == truth
+    doubt = 1 / (len(logits) + 2) if right.all() else 0.0
     wanted = truth if several else np.eye(logits.shape[1])[truth]
     wanted = wanted * (1 - doubt) + doubt / (2 if several else logits.shape[1])
 

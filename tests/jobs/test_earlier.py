@@ -60,6 +60,31 @@ def test_only_the_new_photos_are_run(folders, network, reads):
     assert len(reads) == 20 and all("red_roof" in path for path in reads)
 
 
+def test_another_split_is_told_to_flatter(folders, network, capsys):
+    first = retrain(folders / "all", network, options(folders / "a"))
+    said = []
+    chosen = from_run(folders / "b", folders / "a/out", split_seed=7)
+    result = retrain(folders / "all", network, chosen, say=said.append)
+    taught = first.photos[first.photos.split != "testing"]
+    tested = result.photos[result.photos.split == "testing"]
+    count = tested.key.isin(taught.key).sum()
+    assert count > 3 and result.metrics["earlier"]["learnt_before"] == count
+    assert any(f"warning: {count} test photos have taught the head of " in line for line in said)
+    report(result, False)
+    out = capsys.readouterr().out
+    assert f"\n{count} test photos have taught the earlier head: the accuracy is flattered" in out
+
+
+def test_classes_that_are_gone_and_files_that_lie_elsewhere_are_told(folders, network, capsys):
+    retrain(folders / "all", network, options(folders / "a"))
+    result = retrain(folders / "two", network, from_run(folders / "b", folders / "a/out"))
+    report(result, False)
+    assert "new classes: none, classes left out: red_roof\n" in capsys.readouterr().out
+    retrain(folders / "two", network, options(folders / "c", output_graph=folders / "g.pb"))
+    with pytest.raises(GraphnetsError, match=r"no folder of an earlier run \(No such file.*; want"):
+        retrain(folders / "all", network, from_run(folders / "d", folders / "c/out"))
+
+
 def test_without_anything_new_it_is_no_worse_on_the_validation_photos(folders, network, capsys):
     chosen = options(folders / "a", training={"how_many_training_steps": 300})
     first = retrain(folders / "all", network, chosen)

@@ -125,6 +125,28 @@ def test_retrain_with_both_tells_the_test_figure_of_the_chosen_head(
     assert f"3 folds: accuracy {metrics['folds']['mean']:.1%}, standard" in capsys.readouterr().out
 
 
+def test_the_smallest_classes_can_be_folded(network, tmp_path):
+    photos = write_photos(tmp_path / "photos", 3)
+    chosen = options(tmp_path, folds=3, training={"how_many_training_steps": 5})
+    assert len(retrain(photos, network, chosen).metrics["folds"]["each"]) == 3
+
+
+def test_too_many_folds_are_told_before_anything_trains(photo_folder, network, tmp_path):
+    said = []
+    with pytest.raises(GraphnetsError, match="the largest class has 20 photos, and all are 60 gr"):
+        retrain(photo_folder, network, options(tmp_path, folds=21, search=True), say=said.append)
+    assert not any("on validation photos" in line for line in said)
+
+
+def test_photos_csv_gives_the_same_folds(network, tmp_path):
+    photos = write_photos(tmp_path / "photos")
+    steps = {"how_many_training_steps": 20}
+    chosen = options(tmp_path, folds=4, validation_percentage=20, split_seed=3, training=steps)
+    first = retrain(photos, network, chosen).metrics["folds"]
+    plain = options(tmp_path / "b", folds=4, training=steps)
+    assert retrain(tmp_path / "out/photos.csv", network, plain).metrics["folds"] == first
+
+
 def test_the_same_command_gives_the_same_folds(network, tmp_path):
     photos = write_photos(tmp_path / "photos")
     chosen = options(tmp_path, folds=4, training={"how_many_training_steps": 20})

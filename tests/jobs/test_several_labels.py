@@ -100,6 +100,19 @@ def test_the_command_prints_and_tells_json(trained):
     assert len(row["top"]) == 3 and "label" not in row
 
 
+def test_copies_are_told(photos, network, tmp_path):
+    table = pd.read_csv(photos, keep_default_na=False)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(open(table.path[0], "rb").read())
+    table.loc[len(table)] = [str(copy), "red_roof"]
+    said = []
+    chosen = options(tmp_path, training=SEVERAL | {"how_many_training_steps": 5})
+    retrain(table, network, chosen, say=said.append)
+    assert said[0] == (
+        "90 files in 3 classes; 1 more are copies of them, whose labels they have, too"
+    )
+
+
 def test_photos_csv_gives_the_same_run_again(trained, network, tmp_path):
     folder, result = trained
     again = retrain(folder / "out/photos.csv", network, options(tmp_path, training=SEVERAL))

@@ -68,6 +68,7 @@ def test_the_graph_tells_them_without_this_library(folders, trained):
     others = sorted((folders / "others").rglob("[0-9]*.jpg"))
     strange, named, _ = in_plain_tensorflow(folder, others)
     assert named.mean() > 0.9
+    assert figures["detected"] == in_plain_tensorflow(folder, figures["tested"])[1].mean()
     assert figures["unknown_count"] == pytest.approx(10, abs=3)
     assert figures["area_under_roc"] > 0.95
     truth = np.repeat([0, 1], [len(scores), len(strange)])
@@ -97,7 +98,9 @@ def test_what_was_seen_and_left_out_is_told(trained, capsys):
     _, result, said = trained
     assert "41 photos of no class to run" in said  # one is stored as a photo of a class
     assert any("1 photos of unknown_dir are photos of a class, too, " in line for line in said)
-    assert "warning: 1 photos of no class cannot be read" in said
+    [left_out] = result.metrics["unknown"]["left_out"]
+    assert left_out["path"].endswith("notes.txt")
+    assert f"warning: {left_out['path']}: {left_out['reason']}, left out of unknown_dir" in said
     report(result, False)
     assert "\ncalled unknown: " in capsys.readouterr().out
 

@@ -277,7 +277,10 @@ def test_copies_and_groups_are_in_one_fold():
     "photos, message",
     [
         (table(ant=numbered(9), bee=numbered(1)), "class bee has 1 group of photos, wanted 2 or"),
-        (table(ant=numbered(2), bee=numbered(2)), "the photos are 4 groups, wanted 5 or more"),
+        (
+            table(ant=numbered(3), bee=numbered(3)),
+            "the largest class has 3 photos, and all are 6 groups; wanted 5 or more of both for 5",
+        ),
     ],
 )
 def test_too_few_photos_for_folds_are_told(photos, message):

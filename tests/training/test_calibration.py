@@ -28,6 +28,15 @@ def test_the_temperature_that_was_put_in_is_found(warmth):
     assert losses[1] == min(losses)
 
 
+def test_no_other_temperature_fits_few_photos_better():
+    logits, truth = drawn(47, 1.3, seed=1)
+    found = temperature(logits, truth)
+    shares = [np.exp(logits / t) / np.exp(logits / t).sum(axis=1, keepdims=True) for t in
+              (found, found * 0.98, found * 1.02, 1)]  # fmt: skip
+    losses = [log_loss(truth, share, labels=range(3)) for share in shares]
+    assert losses[0] == min(losses)
+
+
 def test_of_several_labels_too():
     random = np.random.default_rng(0)
     sound = random.normal(0, 2, (3000, 2))

@@ -21,14 +21,6 @@ class Examples(NamedTuple):
     labels: np.ndarray
 
 
-def sample(examples: Examples, size: int, random: np.random.Generator) -> Examples:
-    """`size` of the examples drawn without replacement, in their order; all of them for -1."""
-    chosen = positions(len(examples.labels), size, random)
-    if len(chosen) == len(examples.labels):
-        return examples
-    return Examples(examples.features[chosen], examples.labels[chosen])
-
-
 def positions(count: int, size: int, random: np.random.Generator) -> np.ndarray:
     """`size` positions below count, sorted; all of them for -1."""
     if size < 0 or size >= count:

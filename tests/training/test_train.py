@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
-from graphnets.training.examples import Examples, sample
+from graphnets.training.examples import Examples, positions
 from graphnets.training.heads import FEW, Head, standardisation
 from graphnets.training.options import TrainingOptions
 from graphnets.training.train import _batches, train_head
@@ -129,12 +129,12 @@ def test_each_example_comes_once_before_any_comes_again():
     assert len(next(_batches(3, 100, np.random.default_rng(0)))) == 100  # larger than the set
 
 
-def test_a_sample_keeps_the_order_and_minus_one_is_all():
-    assert sample(TRAINING, -1, np.random.default_rng(0)) is TRAINING
-    part = sample(TRAINING, 7, np.random.default_rng(0))
-    rows = [int(np.where((TRAINING.features == row).all(axis=1))[0][0]) for row in part.features]
-    assert len(rows) == 7 and rows == sorted(rows)
-    np.testing.assert_array_equal(part.labels, TRAINING.labels[rows])
+def test_drawn_positions_keep_the_order_and_minus_one_is_all():
+    random = np.random.default_rng(0)
+    np.testing.assert_array_equal(positions(300, -1, random), np.arange(300))
+    np.testing.assert_array_equal(positions(5, 7, random), np.arange(5))
+    drawn = positions(300, 7, random)
+    assert len(set(drawn)) == 7 and list(drawn) == sorted(drawn) and drawn.max() < 300
 
 
 def test_a_loss_that_explodes_is_told_with_what_to_do():

@@ -183,6 +183,8 @@ def _report_accuracy(metrics: dict) -> None:
     if metrics["test_accuracy"] is None:
         click.echo("\nno test accuracy: no photo was kept for testing")
         return
+    if metrics["calibration"]:
+        click.echo(f"\n{_about_scores(metrics['calibration'])}")
     low, high = metrics["test_accuracy_interval"]
     behind = (
         f"{metrics['test_count']} photos, 95% interval {low:.1%} to {high:.1%} "
@@ -196,6 +198,18 @@ def _report_accuracy(metrics: dict) -> None:
         )
     else:
         click.echo(f"\ntest accuracy {metrics['test_accuracy']:.1%} on {behind}")
+
+
+def _about_scores(figures: dict) -> str:
+    """How far scores are from what comes true: the curve's points, score to share of photos."""
+    curve = ", ".join(
+        f"{row['score']:.0%} {row['right']:.0%} ({row['count']})" for row in figures["reliability"]
+    )
+    return (
+        f"scores divided by the temperature {figures['temperature']:.2f}: expected calibration "
+        f"error {figures['expected_calibration_error']:.1%}, {figures['uncalibrated_error']:.1%} "
+        f"before\nscores, and how many were right (of photos): {curve}"
+    )
 
 
 def _about_earlier(figures: dict) -> str:

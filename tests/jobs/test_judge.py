@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from world import deep_network, options, write_photos
 
+from graphnets.cli.terminal import report
 from graphnets.jobs.evaluate import interval
 from graphnets.jobs.retrain import retrain
 from graphnets.training.calibration import BINS
@@ -19,7 +20,7 @@ def scores_of(folder, paths):
 
 
 @pytest.mark.parametrize("trainable", ["", "fc6:"])
-def test_the_exported_scores_have_the_error_that_is_told(tmp_path, trainable):
+def test_the_exported_scores_have_the_error_that_is_told(tmp_path, trainable, capsys):
     photos = write_photos(tmp_path / "photos", 40)
     chosen = options(tmp_path, trainable=trainable, validation_percentage=25)
     result = retrain(photos, deep_network(), chosen)
@@ -39,6 +40,12 @@ def test_the_exported_scores_have_the_error_that_is_told(tmp_path, trainable):
     assert found["expected_calibration_error"] == pytest.approx(error, abs=1e-4)
     assert sum(row["count"] for row in found["reliability"]) == len(tested)
     assert found["temperature"] != 1
+    report(result, False)
+    out = capsys.readouterr().out
+    error = found["expected_calibration_error"]
+    assert f"temperature {found['temperature']:.2f}: expected calibration error {error:.1%}" in out
+    best = found["reliability"][-1]
+    assert f"{best['score']:.0%} {best['right']:.0%} ({best['count']})\n" in out
 
 
 def test_photos_of_a_group_widen_the_interval(photo_folder, network, tmp_path):

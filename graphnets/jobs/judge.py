@@ -142,7 +142,8 @@ def _with_unknown(
         rate,
         None if others is None else (others[0], others[1], head.probabilities(others[1])),
     )
-    alarms = found.score(testing, head.probabilities(testing)) > found.threshold
+    known = found.score(testing, head.probabilities(testing))
+    alarms = known > found.threshold
     figures = {
         "false_alarm_rate": rate,
         "threshold": found.threshold,
@@ -152,7 +153,6 @@ def _with_unknown(
     }
     if others is not None:
         scores = found.score(others[2], head.probabilities(others[2]))
-        known = found.score(testing, head.probabilities(testing))
         figures |= {
             "unknown_count": len(scores),
             "detected": float((scores > found.threshold).mean()),

@@ -116,18 +116,11 @@ def _alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def groups(pairs: pd.DataFrame) -> list[list[int]]:
     """The places in `pairs`, together where a chain of pairs leads from one to the other."""
-    leader: dict[int, int] = {}
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
 
-    def leading(place: int) -> int:
-        while leader.setdefault(place, place) != place:
-            leader[place] = leader[leader[place]]
-            place = leader[place]
-        return place
-
-    for first, second in zip(pairs["first"].tolist(), pairs["second"].tolist(), strict=True):
-        one, other = sorted((leading(first), leading(second)))
-        leader[other] = one
-    found: dict[int, list[int]] = {}
-    for place in sorted(leader):
-        found.setdefault(leading(place), []).append(place)
-    return list(found.values())
+    places, ends = np.unique(pairs[["first", "second"]], return_inverse=True)
+    first, second = ends.reshape(-1, 2).T
+    links = coo_matrix((np.ones(len(first)), (first, second)), (len(places), len(places)))
+    count, number = connected_components(links, directed=False) if len(places) else (0, [])
+    return [places[number == group].tolist() for group in range(count)]

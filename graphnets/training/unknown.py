@@ -34,7 +34,7 @@ class Distance(NamedTuple):
 
     def tensor(self, features: tf.Tensor) -> tf.Tensor:
         """The same in the default graph: float32 (n,)."""
-        x = features / tf.maximum(tf.norm(features, axis=1, keepdims=True), SMALLEST)
+        x = _of_length_1(features)
         across = tf.constant(self.means @ self.directions.T)
         along = tf.matmul(x, tf.constant(self.directions.T))
         within = tf.reduce_sum(
@@ -68,8 +68,8 @@ class Unknown(NamedTuple):
         """The same in the default graph: float32 (n,)."""
         parts = [self.distance.tensor(features), 1 - tf.reduce_max(probabilities, 1)]
         if self.seen is not None:
-            x = features / tf.maximum(tf.norm(features, axis=1, keepdims=True), SMALLEST)
-            parts.append(tf.matmul(x, tf.constant(self.seen[:, np.newaxis]))[:, 0])
+            seen = tf.constant(self.seen[:, np.newaxis])
+            parts.append(tf.matmul(_of_length_1(features), seen)[:, 0])
         weighted = [float(weight) * part for weight, part in zip(self.weights, parts, strict=True)]
         return tf.add_n(weighted) + self.constant
 
@@ -155,6 +155,11 @@ def _parts(
 def _normalised(features: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.maximum(lengths, SMALLEST)
+
+
+def _of_length_1(features: tf.Tensor) -> tf.Tensor:
+    """`_normalised` in the default graph."""
+    return features / tf.maximum(tf.norm(features, axis=1, keepdims=True), SMALLEST)
 
 
 def _quantile(scores: np.ndarray, share: float) -> float:

@@ -55,18 +55,10 @@ def pool(photos: pd.DataFrame, splits: Sequence[Stored], names: Sequence[str] = 
     """The photos of some splits as one; splits: of each name what is stored of its photos."""
     table = pd.concat([photos[photos.split == name] for name in names], ignore_index=True)
     columns = zip(*(split.features for split in splits), strict=True)
-    weights = None
-    if any(split.weights is not None for split in splits):
-        every = [_weights(split) for split in splits]
-        weights = np.concatenate(every)
+    every = [split.weights for split in splits if split.weights is not None]
+    weights = np.concatenate(every) if every else None
     labels = np.concatenate([split.labels for split in splits])
     return Pool(table, Stored([joined(parts) for parts in columns], None, labels, weights))
-
-
-def _weights(split: Stored) -> np.ndarray:
-    if split.weights is not None:
-        return split.weights
-    return np.ones_like(split.labels, np.float32)
 
 
 def _rows(stored: Stored, chosen: np.ndarray) -> Stored:

@@ -171,22 +171,29 @@ class Stock:
     ) -> tuple[Stored, Stored, Stored]:
         """The splits, as in SPLITS; that for training has the variants, too."""
         training, validation, testing = (self._split(photos, name, cut, labels) for name in SPLITS)
-        return training, validation, testing
+
+        def weighted(split: Stored) -> Stored:
+            # Folds train on photos of all splits.
+            text = self._options.training.class_weights
+            weights = class_weights(text, split.labels, labels, counted=training.labels)
+            if weights is not None and split.weights is not None:
+                return split._replace(weights=weights * split.weights)
+            return split if weights is None else split._replace(weights=weights)
+
+        return weighted(training), weighted(validation), weighted(testing)
 
     def _split(self, photos: pd.DataFrame, name: str, cut: Cut, labels: Sequence[str]) -> Stored:
+        """Of a split, weighted as the table says."""
         tables = [(self._plain, photos[photos.split == name])]
         if name == "training" and len(self._copies):
             tables.append((self._varied, self._copies[self._copies.problem == ""]))
         parts = [self._features(store, table) for store, table in tables]
         numbers = np.concatenate([positions(table, labels) for _, table in tables])
         weights = None
-        if name == "training":
-            weights = class_weights(self._options.training.class_weights, numbers, labels)
-            if "weight" in photos:
-                own = np.concatenate([t.weight.to_numpy(np.float32) for _, t in tables])
-                own = own if numbers.ndim == 1 else own[:, np.newaxis]
-                every = np.ones_like(numbers, np.float32) if weights is None else weights
-                weights = every * own
+        if "weight" in photos:
+            own = np.concatenate([t.weight.to_numpy(np.float32) for _, t in tables])
+            ones = np.ones_like(numbers, np.float32)
+            weights = ones * (own if numbers.ndim == 1 else own[:, np.newaxis])
         return Stored(
             [joined(columns) for columns in zip(*parts, strict=True)],
             self._at_cut(cut, tables),

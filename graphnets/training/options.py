@@ -168,10 +168,13 @@ def head_shape(text: str) -> HeadShape:
     return shape
 
 
-def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
+def class_weights(
+    text: str, labels: np.ndarray, names: Sequence[str], counted: np.ndarray | None = None
+) -> np.ndarray | None:
     """The weight of each example, float32 (n,), from `TrainingOptions.class_weights`.
 
     labels: int (n,), or (n, classes) of 0 and 1: then the weights are float32 (n, classes).
+    counted: the labels that "balanced" balances (None: these).
     Raises GraphnetsError for a class that is not among `names` and a weight below 0.
     """
     import numpy as np
@@ -179,12 +182,13 @@ def class_weights(text: str, labels: np.ndarray, names: Sequence[str]) -> np.nda
     if not text:
         return None
     weights = np.ones(len(names))
-    if text == "balanced" and labels.ndim == 2:
-        counts = labels.sum(axis=0)
-        weights = (len(labels) - counts) / np.maximum(counts, 1)
+    counted = labels if counted is None else counted
+    if text == "balanced" and counted.ndim == 2:
+        counts = counted.sum(axis=0)
+        weights = (len(counted) - counts) / np.maximum(counts, 1)
     elif text == "balanced":
-        counts = np.bincount(labels, minlength=len(names))
-        weights = len(labels) / (len(names) * np.maximum(counts, 1))
+        counts = np.bincount(counted, minlength=len(names))
+        weights = len(counted) / (len(names) * np.maximum(counts, 1))
     else:
         for part in text.split(","):
             name, _, value = part.rpartition("=")

@@ -49,7 +49,7 @@ class Stored(NamedTuple):
 
     features: for each endpoint of the head float32 (n, features), with the network as it was.
     at_cut: the values of the cut's endpoint, or the pictures; None where no layer of the network
-    trains. labels, weights: as in `train.Data`.
+    trains. labels, weights: as in `train.Data`; the weights are for training alone.
     """
 
     features: Sequence[Table]

@@ -12,6 +12,7 @@ from world import options, write_photos
 from graphnets.errors import GraphnetsError
 from graphnets.jobs.compare import compare
 from graphnets.jobs.retrain import retrain
+from graphnets.jobs.search import cross_validated
 from graphnets.photos.listing import scan
 
 
@@ -115,3 +116,28 @@ def test_frames_of_tracks_in_several_splits_are_told(tmp_path, network):
     given["split"] = np.where(given.index % 2, "training", "testing")
     [line] = warnings(given)
     assert "mend the table's split, or take it out, and --group_by '_\\d+' keeps them" in line
+
+
+@pytest.mark.parametrize("training", [{"class_weights": "grass=3"}, {"class_weights": "balanced"}])
+def test_photos_weigh_in_folds_what_they_weigh_in_training(
+    photo_folder, network, tmp_path, monkeypatch, training
+):
+    given = []
+
+    def watched(pool, trainer, options, say):
+        given.append(pool)
+        return cross_validated(pool, trainer, options, say)
+
+    monkeypatch.setattr("graphnets.jobs.retrain.cross_validated", watched)
+    photos = scan(photo_folder)[["path", "label"]]
+    doubled = photos.assign(weight=np.where(photos.index % 2, 2.0, 1.0))
+    retrain(doubled, network, options(tmp_path, folds=2, training=training))
+    [pool] = given
+    table, weights = pool.photos, pool.stored.weights
+    assert set(table.split) == {"training", "validation", "testing"}
+    own = weights / table.weight.to_numpy()
+    of_class = {label: set(own[(table.label == label).to_numpy()]) for label in set(table.label)}
+    assert all(len(values) == 1 for values in of_class.values()), of_class
+    if training["class_weights"] == "grass=3":
+        assert of_class["grass"] == {3.0}
+    assert set(table.weight) == {1.0, 2.0}

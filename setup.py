@@ -16,7 +16,11 @@ setup(
     license="Apache-2.0",
     packages=[*find_packages(include=["graphnets", "graphnets.*"]), "graphnets.names_data"],
     package_dir={"graphnets.names_data": "weights"},  # graphnets/zoo/names.py finds either
-    package_data={"graphnets": ["py.typed"], "graphnets.names_data": ["*.csv", "*.txt"]},
+    package_data={
+        "graphnets": ["py.typed"],
+        "graphnets.report": ["page/*"],
+        "graphnets.names_data": ["*.csv", "*.txt"],
+    },
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.16,<3",
@@ -33,6 +37,7 @@ setup(
         "h5py>=3.10",
         "safetensors>=0.4",
         "matplotlib>=3.7",
+        "jinja2>=3.1",
         "py-cpuinfo>=9",
     ],
     extras_require={

@@ -32,6 +32,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "training.options": ["TrainingOptions"],
     "training.examples": ["Examples"],
     "training.train": ["train_head"],
+    "report.write": ["write_report"],
     "classifier.options": ["InputOptions"],
     "classifier.predict": ["Classifier"],
     "jobs.options": ["RetrainOptions"],

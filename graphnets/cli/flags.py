@@ -153,6 +153,7 @@ run_flags = options(
         default=os.path.join(TEMPORARY, "retrain_logs"),
         help="TensorBoard summaries; each run adds a folder.",
     ),
+    click.option("--report/--no_report", default=True, help="Write report.html."),
     click.option("--how_many_training_steps", type=int, default=4000),
     click.option("--learning_rate", type=float, default=0.01),
     split_flags,

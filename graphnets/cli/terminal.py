@@ -255,7 +255,8 @@ def say_left_out(photos) -> None:
 def say_where(options) -> None:
     """Say what was written where, and how to use it."""
     click.echo(f"classifier  {options.graph_path}\nlabels      {options.labels_path}")
-    for name in ("metrics.json", "photos.csv"):
+    report = ["report.html"] if options.report else []
+    for name in ("metrics.json", "photos.csv", "curves.csv", *report):
         click.echo(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
     command = ["graphnets", "predict", "--graph", options.graph_path]
     command += ["--labels", options.labels_path]

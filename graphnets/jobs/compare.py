@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -16,16 +15,17 @@ import pandas as pd
 
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
-from graphnets.jobs import plots
 from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs_of_run, compared_files, depth_names
-from graphnets.jobs.plots import Curve
 from graphnets.jobs.stock import Stock, checked_job, listed
 from graphnets.networks.network import Cut, Network, endpoint_names
 from graphnets.photos.folders import SPLITS
 from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
+from graphnets.report import plots
+from graphnets.report.plots import Curve
+from graphnets.report.write import write_report
 from graphnets.training.beside import Beside
 from graphnets.training.options import Diverged, head_shape
 from graphnets.training.summaries import Summaries
@@ -83,12 +83,12 @@ def compare(
     layer reads them again, at every step.
 
     Writes compare.csv (the table), compare.json (curves and options, too) and compare.png into
-    options.output_dir after each depth, and TensorBoard's summaries into a folder a depth of
-    options.summaries_dir. No classifier is written, and of `options` are passed over `trainable`,
-    checkpoints, outputs, folds, search and photos of no class. A depth that diverges has a row that
-    says so. Raises GraphnetsError for depths, photos and folders that cannot serve, wherever
-    possible before the photos are run, and for a depth that fails otherwise: the files have the
-    depths before it.
+    options.output_dir after each depth, report.html at the end, and TensorBoard's summaries into a
+    folder a depth of options.summaries_dir. No classifier is written, and of `options` are passed
+    over `trainable`, checkpoints, outputs, folds, search and photos of no class. A depth that
+    diverges has a row that says so. Raises GraphnetsError for depths, photos and folders that
+    cannot serve, wherever possible before the photos are run, and for a depth that fails otherwise:
+    the files have the depths before it.
     """
     options = checked_job(images, network, options, progress)
     names = endpoint_names(network, options.endpoint)
@@ -116,6 +116,8 @@ def compare(
             say(f"{name} diverged at step {found[-1].diverged_at}; the others go on")
         with writing(f"the table in {options.output_dir}"):
             _write(found, _provenance(network, names, counts, options), Path(options.output_dir))
+    if options.report:
+        write_report(options.output_dir)
     return found
 
 
@@ -172,7 +174,7 @@ def _trained(
     training, validation, _ = splits
     folder = re.sub(r"[^\w.-]", "_", name)
     logs = options.summaries_dir and Path(options.summaries_dir) / folder
-    log = _Record(logs)
+    log = Summaries(logs)
     row = Depth(
         name,
         _parameters(network, cut.layers) + _head_parameters(training, len(labels), options),
@@ -181,7 +183,7 @@ def _trained(
         0.0,
         None,
         None,
-        log.curve,
+        Curve([], [], []),
     )
     start = time.perf_counter()
     try:
@@ -192,12 +194,14 @@ def _trained(
             )  # fmt: skip
     except Diverged as error:
         seconds = round(time.perf_counter() - start, 3)
-        return replace(row, training_seconds=seconds, diverged_at=log.offset + error.step)
+        row = replace(row, validation=_curve(log), diverged_at=log.offset + error.step)
+        return replace(row, training_seconds=seconds)
     seconds = round(time.perf_counter() - start, 3)
     plain = replace(options, false_alarm_rate=None, unknown_dir=None)
     figures = judged(tuned, (cut, names), splits, labels, plain, tested).figures
     return replace(
         row,
+        validation=_curve(log),
         test_accuracy=figures["test_accuracy"],
         test_accuracy_interval=figures["test_accuracy_interval"],
         mean_average_precision=figures.get("mean_average_precision"),
@@ -220,20 +224,10 @@ def _head_parameters(training: Stored, classes: int, options: RetrainOptions) ->
     return sum((size + 1) * following for size, following in pairwise(sizes))
 
 
-class _Record(Summaries):
-    """Summaries that also keep the figures of the validation split."""
-
-    def __init__(self, parent: str | os.PathLike[str] | None) -> None:
-        super().__init__(parent)
-        self.curve = Curve([], [], [])
-
-    def add(self, split: str, number: int, loss: float, accuracy: float) -> None:
-        super().add(split, number, loss, accuracy)
-        if split == "validation" and math.isfinite(loss):  # JSON has no other numbers
-            for column, value in zip(
-                self.curve, (self.offset + number, loss, accuracy), strict=True
-            ):
-                column.append(value)  # type: ignore[attr-defined]
+def _curve(log: Summaries) -> Curve:
+    """Of the validation split, without what JSON has no numbers for."""
+    points = [p for p in log.points if p.split == "validation" and math.isfinite(p.loss)]
+    return Curve([p.step for p in points], [p.loss for p in points], [p.accuracy for p in points])
 
 
 def _provenance(

@@ -23,10 +23,14 @@ from graphnets.training.tune import Stored, Tuned, features_behind
 
 
 class Judged(NamedTuple):
-    """head: ready for use; predicted: the label of each test photo; figures: as in metrics.json."""
+    """head: ready for use; predicted: the label of each test photo; figures: as in metrics.json.
+
+    scores: what the head gives to each test photo, float32 (n, classes).
+    """
 
     head: Head
     predicted: list[str]
+    scores: np.ndarray
     figures: dict
 
 
@@ -74,7 +78,8 @@ def judged(
         "calibration": _calibration(logits, splits[2].labels, warmth, len(truth)),
         "unknown": about_unknown,
     }
-    return Judged(head, _names(head.probabilities(testing), head.thresholds, labels), figures)
+    scores = head.probabilities(testing)
+    return Judged(head, _names(scores, head.thresholds, labels), scores, figures)
 
 
 def _figures(

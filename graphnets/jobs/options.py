@@ -26,6 +26,7 @@ PATHS = (
 )  # fmt: skip
 DEMO_ENDPOINT, DEMO_TRAINABLE = "pool", "block6a:"
 FALSE_ALARMS = 0.05  # where photos of no class are given and no rate is
+FIGURES = "metrics.json", "photos.csv", "curves.csv", "report.html"
 COPIES = 8  # variants of a training photo, where none is said
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
@@ -50,6 +51,7 @@ class RetrainOptions:
     false_alarm_rate: the share of photos of the classes that the classifier may call unknown; with
     it, it tells photos of no class. unknown_dir: a folder of such photos, to learn from and to test
     with (false_alarm_rate is then 0.05, if it is None).
+    report: also write report.html, the run to be looked at.
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
     is then (0: none).
     """
@@ -82,6 +84,7 @@ class RetrainOptions:
     search: bool = False
     unknown_dir: str | os.PathLike[str] | None = None
     false_alarm_rate: float | None = None
+    report: bool = True
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     def __post_init__(self) -> None:
@@ -111,6 +114,7 @@ class RetrainOptions:
         check_augmentation(self.augmentation)
         check_kind("training", self.training, TrainingOptions, "a graphnets.TrainingOptions")
         check_flag("resume", self.resume)
+        check_flag("report", self.report)
         if self.image_root is not None:
             check_path("image_root", self.image_root)
         if self.group_by is not None:
@@ -213,7 +217,7 @@ def check_outputs(options: RetrainOptions) -> None:
     if options.saved_model_dir:
         refuse_existing(options.saved_model_dir)
     files = [options.graph_path, options.labels_path]
-    files += [Path(options.output_dir) / name for name in ("metrics.json", "photos.csv")]
+    files += [Path(options.output_dir) / name for name in FIGURES]
     if len({os.path.abspath(file) for file in files}) < len(files):
         raise GraphnetsError(
             f"two outputs have one name among {', '.join(map(str, files))}; name different files"
@@ -238,7 +242,9 @@ def check_outputs_of_run(options: RetrainOptions, files: Sequence[Path]) -> None
 
 def compared_files(options: RetrainOptions) -> list[Path]:
     """What `compare` writes."""
-    return [Path(options.output_dir) / f"compare.{suffix}" for suffix in ("csv", "json", "png")]
+    names = [f"compare.{suffix}" for suffix in ("csv", "json", "png")]
+    names += ["report.html"] if options.report else []
+    return [Path(options.output_dir) / name for name in names]
 
 
 def demo_options(output_dir: str | os.PathLike[str]) -> RetrainOptions:

@@ -25,6 +25,7 @@ from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
 from graphnets.jobs.earlier import Earlier, earlier
 from graphnets.jobs.judge import judged
+from graphnets.jobs.opinions import with_doubts, with_scores
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.search import Trainer, cross_validated, pool, searched
 from graphnets.jobs.stock import Others, Stock, checked_job, in_two_classes, listed
@@ -34,11 +35,12 @@ from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.photos.splits import folds, split_by
+from graphnets.report.write import write_report
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.heads import Head
 from graphnets.training.options import with_usual_decay
-from graphnets.training.summaries import Summaries
+from graphnets.training.summaries import Point, Summaries
 from graphnets.training.tune import Stored, Tuned, audit, train
 
 
@@ -47,8 +49,9 @@ class Result:
     """What `retrain` found: metrics.json's content, the photos with their splits, head, network.
 
     photos has, besides the columns of `graphnets.scan` and `graphnets.split`, `predicted`: the
-    label that the classifier gives to a photo of the testing split, "" for the others. network has
-    the layers that were trained.
+    label that the classifier gives to a photo of the testing split, "" for the others, and the
+    columns of `opinions.with_scores` and `opinions.with_doubts`. network has the layers that were
+    trained.
     """
 
     metrics: dict
@@ -68,8 +71,9 @@ def retrain(
     """Train a classifier for the photos of a folder or table on the network's frozen features.
 
     images: as `graphnets.scan` takes them.
-    Writes output_graph.pb, output_labels.txt, metrics.json and photos.csv; features already in
-    the store are not computed again. `say` is told what is being done, a line at a time.
+    Writes output_graph.pb, output_labels.txt, metrics.json, photos.csv, curves.csv and report.html;
+    features already in the store are not computed again. `say` is told what is being done, a line
+    at a time.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
     """
@@ -79,13 +83,15 @@ def retrain(
     job = _prepared(images, network, options, seconds, progress, say)
     with seconds("more heads"):
         options, heads = _more_heads(job, options, say)
-    tuned = _trained(job, options, seconds, progress, say)
+    tuned, points = _trained(job, options, seconds, progress, say)
     with seconds("evaluation"):
         tested = job.photos[job.photos.split == "testing"]
         behind = job.cut, job.names
         found = judged(tuned, behind, job.splits, job.labels, options, tested, job.others)
         predicted = pd.Series(found.predicted, tested.index, object)
         photos = job.photos.assign(predicted=predicted.reindex(job.photos.index).fillna(""))
+        photos = with_scores(photos, found.scores, job.labels)
+        photos = with_doubts(photos, job.splits, job.labels)
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, job.names, found.head, job.labels, options)
     metrics = {
@@ -101,7 +107,10 @@ def retrain(
         **_provenance(network, job.names, photos, options),
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
-    _write_figures(metrics, photos, Path(options.output_dir))
+    _write_figures(metrics, photos, points, Path(options.output_dir))
+    if options.report:
+        say("writing report.html")
+        write_report(options.output_dir)
     return Result(metrics, photos, found.head, tuned.network)
 
 
@@ -157,15 +166,16 @@ def _trained(
     seconds: _Seconds,
     progress: Progress,
     say: Callable[[str], object],
-) -> Tuned:
+) -> tuple[Tuned, list[Point]]:
     start = job.before and job.before.start(job.labels, options.training.seed)
     checkpoints = _checkpoints(job, options, start, say)
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, job.names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
-        return train(
+        tuned = train(
             job.network, job.cut, job.names, job.splits[:2], len(job.labels), options.training,
             Beside(log, checkpoints, progress, *graphs), start,
         )  # fmt: skip
+        return tuned, log.points
 
 
 def _check_validation(
@@ -321,14 +331,18 @@ def _provenance(
     }
 
 
-def _write_figures(metrics: dict, photos: pd.DataFrame, output_dir: Path) -> None:
+def _write_figures(
+    metrics: dict, photos: pd.DataFrame, points: Sequence[Point], output_dir: Path
+) -> None:
     # As a table of photos it gives the same run again, wherever that is started.
     table = photos.drop(columns=["given_split", "labels"], errors="ignore")
     table = table.assign(path=photos.path.map(os.path.abspath))
     csv = table.to_csv(index=False, lineterminator="\n")
+    curves = pd.DataFrame(points, columns=Point._fields).to_csv(index=False, lineterminator="\n")
     text = f"{json.dumps(metrics, indent=2)}\n"
     for name, data in (
         ("photos.csv", csv.encode("utf-8", "surrogateescape")),
+        ("curves.csv", curves.encode()),
         ("metrics.json", text.encode()),
     ):
         with writing(output_dir / name):

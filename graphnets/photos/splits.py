@@ -86,7 +86,7 @@ def folds(photos: pd.DataFrame, count: int, seed: int = 0, fewest: int = 2) -> n
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    groups = _together(photos)
+    groups = together(photos)
     for label, own in each_label(photos.assign(together=groups)).groupby("label").together:
         if own.nunique() < fewest:
             raise GraphnetsError(
@@ -111,8 +111,11 @@ def folds(photos: pd.DataFrame, count: int, seed: int = 0, fewest: int = 2) -> n
     return found
 
 
-def _together(photos: pd.DataFrame) -> np.ndarray:
-    """A number for each photo, int (n,): equal for those of a unit, and for copies of them."""
+def together(photos: pd.DataFrame) -> np.ndarray:
+    """A number for each photo, int (n,): equal for those that no fold may part.
+
+    These are copies, photos of one group, and those whose names agree up to `_nohash_`.
+    """
     from scipy.sparse import coo_matrix  # later than the commands that have no use for it
     from scipy.sparse.csgraph import connected_components
 

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
+from graphnets.training.summaries import Point
+
+SPLITS = ("train", "validation")  # of a point
 
 
 class Stopped(Exception):
@@ -79,15 +83,42 @@ class Checkpoints:
 
     @contextmanager
     def phase(
-        self, name: str, session: tf.Session, variables: Sequence[tf.Variable]
+        self, name: str, session: tf.Session, variables: Sequence[tf.Variable], points: list[Point]
     ) -> Iterator[Phase]:
-        """Restore the variables of a phase, if it is to go on; SIGTERM is heeded inside."""
+        """Restore the variables of a phase, if it is to go on; SIGTERM is heeded inside.
+
+        points: the curves so far, which are saved and restored, too.
+        """
         found = self.latest(name)
-        saver = tf.train.Saver(list(variables), max_to_keep=self.keep)
+        curves = _Curves(points)
+        saver = tf.train.Saver([*variables, curves.variable], max_to_keep=self.keep)
         if found:
             saver.restore(session, found)
+            curves.restore(session)
         with nullcontext(threading.Event()) if self._none else _sigterm() as asked:
-            yield Phase(self, name, session, saver, asked)
+            yield Phase(self, name, session, saver, asked, curves)
+
+
+class _Curves:
+    """The points of a run's curves as a variable, so that a checkpoint has them."""
+
+    def __init__(self, points: list[Point]) -> None:
+        self._points = points
+        self._fed = tf.placeholder(tf.float64, [None, len(Point._fields)])
+        self.variable = tf.Variable(
+            self._fed, trainable=False, validate_shape=False, name="curves", collections=[]
+        )
+
+    def store(self, session: tf.Session) -> None:
+        rows = [(SPLITS.index(point.split), *point[1:]) for point in self._points]
+        fed = np.array(rows, np.float64).reshape(-1, len(Point._fields))
+        session.run(self.variable.initializer, {self._fed: fed})
+
+    def restore(self, session: tf.Session) -> None:
+        self._points[:] = [
+            Point(SPLITS[int(split)], int(step), loss, accuracy)
+            for split, step, loss, accuracy in session.run(self.variable).tolist()
+        ]
 
 
 class Phase:
@@ -100,8 +131,9 @@ class Phase:
         session: tf.Session,
         saver: tf.train.Saver,
         asked: threading.Event,
+        curves: _Curves,
     ) -> None:
-        self._checkpoints, self._name = checkpoints, name
+        self._checkpoints, self._name, self._curves = checkpoints, name, curves
         self._session, self._saver, self._asked = session, saver, asked
 
     def after(self, step: int) -> None:
@@ -118,6 +150,7 @@ class Phase:
     def _save(self, step: int) -> None:
         try:
             self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
+            self._curves.store(self._session)
             self._saver.save(
                 self._session,
                 str(self._checkpoints.folder / self._name),

@@ -7,17 +7,34 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 
 
+class Point(NamedTuple):
+    """Figures of a split ("train", "validation") after a step, all phases counted.
+
+    loss: the mean cross-entropy; accuracy: a share, 0 to 1.
+    """
+
+    split: str
+    step: int
+    loss: float
+    accuracy: float
+
+
 class Summaries:
-    """Loss and accuracy for TensorBoard, in a new folder of `parent`; None: nowhere."""
+    """Loss and accuracy for TensorBoard, in a new folder of `parent`; None: nowhere.
+
+    points: all of them, of the phases before those of this process, too.
+    """
 
     def __init__(self, parent: str | os.PathLike[str] | None) -> None:
         self.offset = 0  # steps of the phases before
+        self.points: list[Point] = []
         self._writers = {}
         self._parent = parent
         if parent is not None:
@@ -33,6 +50,7 @@ class Summaries:
 
     def add(self, split: str, number: int, loss: float, accuracy: float) -> None:
         """Write the figures of a split after step `number` of the present phase."""
+        self.points.append(Point(split, self.offset + number, loss, accuracy))
         if split in self._writers:
             values = [
                 tf.Summary.Value(tag=tag, simple_value=value)

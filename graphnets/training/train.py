@@ -245,7 +245,7 @@ def fit(
     with Session(config=model.config) as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         initial = session.run(graph.values)
-        with beside.checkpoints.phase(phase, session, saved) as saving:
+        with beside.checkpoints.phase(phase, session, saved, beside.log.points) as saving:
             taken = graph.begin(session)
             for _ in range(taken):  # a resumed run goes on with the batches that are due
                 next(batches)

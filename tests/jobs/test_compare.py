@@ -13,11 +13,11 @@ from world import small_network, write_photos
 from graphnets.errors import GraphnetsError
 from graphnets.jobs import compare as comparing
 from graphnets.jobs.compare import Depth, compare, table
-from graphnets.jobs.plots import Curve
 from graphnets.jobs.retrain import RetrainOptions, retrain
 from graphnets.networks.declared import Declared
 from graphnets.networks.layers import conv, fc, max_pool
 from graphnets.photos import images
+from graphnets.report.plots import Curve
 from graphnets.training import tune
 from graphnets.training.options import TrainingOptions
 from graphnets.weights.drawn import RandomWeights

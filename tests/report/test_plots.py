@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from graphnets.jobs.plots import Curve, validation_curves
+from graphnets.report.plots import Curve, validation_curves
 
 CURVES = {
     "fc8": Curve([10, 20, 30], [2.0, 1.5, 1.2], [0.2, 0.4, 0.5]),

@@ -1,0 +1,1 @@
+"""A run as a page: what its files say, to be looked at."""

@@ -1,0 +1,94 @@
+"""What a run, or a comparison, has left in its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from graphnets.errors import GraphnetsError, shown
+
+TEXTS = ("path", "label", "key", "problem", "split", "predicted")
+SCORES = ("label_score", "rival_score", "others_score", "others_rival_score")
+NAMES = ("rival", "others_say")
+
+
+class Run(NamedTuple):
+    """metrics: of metrics.json; photos: of photos.csv; curves: of curves.csv, without rows if it
+    is not there. comparison: of compare.json. None: the folder has none.
+    """
+
+    folder: Path
+    metrics: dict | None
+    photos: pd.DataFrame
+    curves: pd.DataFrame
+    comparison: dict | None
+
+
+def read_run(folder: str | os.PathLike[str]) -> Run:
+    """Raises GraphnetsError for a folder with neither, and for files that are no run's."""
+    folder = Path(folder)
+    metrics, comparison = (
+        _read(folder, name, lambda path: json.loads(path.read_text("utf-8")))
+        for name in ("metrics.json", "compare.json")
+    )
+    if metrics is None and comparison is None:
+        raise GraphnetsError(
+            f"{shown(folder)} has neither metrics.json nor compare.json; wanted the --output_dir "
+            "of a run of retrain or compare"
+        )
+    photos = curves = None
+    if metrics is not None:
+        photos = _read(folder, "photos.csv", _photos)
+        if photos is None:
+            raise GraphnetsError(f"{shown(folder)} has no photos.csv beside its metrics.json")
+        curves = _read(folder, "curves.csv", pd.read_csv)
+    return Run(
+        folder,
+        _checked(folder, "metrics.json", metrics, "labels", "per_class", "test_count", "options"),
+        pd.DataFrame(columns=[*TEXTS, *SCORES, *NAMES]) if photos is None else photos,
+        pd.DataFrame(columns=["step", "split", "loss", "accuracy"]) if curves is None else curves,
+        _checked(folder, "compare.json", comparison, "depths"),
+    )
+
+
+def _photos(path: Path) -> pd.DataFrame:
+    # As text: a class called 1 or None stays what it is.
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
+    table = table[[*TEXTS]].assign(
+        **{
+            name: pd.to_numeric(table[name]).astype(float) if name in table else float("nan")
+            for name in SCORES
+        },
+        **{name: table[name] if name in table else "" for name in NAMES},
+    )
+    return table
+
+
+def _read(folder: Path, name: str, read: Callable[[Path], Any]) -> Any:
+    """What a file says; None if it is not there."""
+    path = folder / name
+    try:
+        return read(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise GraphnetsError(
+            f"{shown(path)} is no file that a run writes ({reason}); run it again"
+        ) from None
+
+
+def _checked(folder: Path, name: str, found: Any, *fields: str) -> dict | None:
+    if found is None:
+        return None
+    lacking = fields if not isinstance(found, dict) else [f for f in fields if f not in found]
+    if lacking:
+        raise GraphnetsError(
+            f"{shown(folder / name)} has no {', '.join(lacking)}; wanted one that a run wrote"
+        )
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.options import InputOptions
-from graphnets.classifier.predict import Classifier, File, contents_of, each_path, is_free, or_none
+from graphnets.classifier.predict import Classifier, File, contents_of, each_path, or_none
 from graphnets.errors import GraphnetsError, PhotoError, check_flag, check_kind, refused, shown
 from graphnets.networks import attention, soundness
 from graphnets.photos.reading import BATCH, ahead, batched, in_runs
@@ -104,7 +104,7 @@ class Explainer(Classifier):
         Raises GraphnetsError for what is no path or class, and if the graph fails on a photo.
         """
         read = ahead(self._items(paths, classes), lambda item: self._read(item[0]))
-        batches = batched(read) if is_free(self._entry) else ([one] for one in read)
+        batches = batched(read) if self._takes_batches else ([one] for one in read)
         found = in_runs(batches, self._of_batch)
         return (explanation for results in found for explanation in results())
 
@@ -184,15 +184,13 @@ class Explainer(Classifier):
             rows, columns = (spans(length) for length in value.shape[:2])
             places = [(row, column) for row in rows for column in columns]
             left = []
-            for start in range(0, len(places), self._at_a_time()):
-                part = places[start : start + self._at_a_time()]
+            step = BATCH if self._takes_batches else 1
+            for start in range(0, len(places), step):
+                part = places[start : start + step]
                 left += [*self._run(_covered(value, part, self._grey))[:, number]]
             heat = scores[number] - np.reshape(left, (len(rows), len(columns)))
             found.append((scores, number, heat.astype(np.float32)))
         return found
-
-    def _at_a_time(self) -> int:
-        return BATCH if is_free(self._entry) else 1
 
     def picture(self, path: File) -> np.ndarray:
         """A photo as the network's input is made of it, upright: uint8 (height, width, 3), RGB.

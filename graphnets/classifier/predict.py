@@ -75,6 +75,7 @@ class Classifier:
                 f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
                 "wanted the labels file that was written with this graph"
             )
+        self._takes_batches = _is_free(self._entry) and _is_free(self._output)
         self._session = Session(graph=self._graph)
         self._rules = read_rules(self._session, self.labels, shown(graph))
 
@@ -160,7 +161,7 @@ class Classifier:
         Raises GraphnetsError for what is no path, and if the graph fails on a photo.
         """
         paths = with_frames(each_path(paths), check_every(every))
-        if is_free(self._entry) and is_free(self._output):
+        if self._takes_batches:
             results = in_batches(paths, self._read, self._run, self._row)
         else:
             results = ahead(paths, self._row)
@@ -289,7 +290,7 @@ def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor 
     return resized if takes_batches and takes_bytes and is_between else None
 
 
-def is_free(tensor: tf.Tensor) -> bool:
+def _is_free(tensor: tf.Tensor) -> bool:
     """Whether the first dimension is left open; a graph that tells no shape tells no batches."""
     return bool(tensor.shape.rank) and tensor.shape.as_list()[0] is None
 

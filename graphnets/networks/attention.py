@@ -13,6 +13,7 @@ from graphnets.networks.nodes import operations_behind
 
 SCORES = ("Softmax", "Sigmoid")
 RENAMED = ("Identity", "Reshape", "Squeeze", "Cast")  # what can stand behind them
+SAME = ("Identity", "EnsureShape")  # the map that they take
 TOLD = 12  # maps, in a message
 
 
@@ -137,7 +138,7 @@ def chosen_map(entry: tf.Tensor, logits: tf.Tensor, layer: str | None, source: s
         name = layer.removesuffix(":0")
         maps_there = [m for m in maps if m.op.name == name or f"/{name}/" in f"/{m.op.name}/"]
     else:
-        maps_there = maps
+        maps_there = [m for m in maps if m.op.type not in SAME]
     if maps_there:
         return maps_there[-1]
     if not maps:

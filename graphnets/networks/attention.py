@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -129,18 +130,18 @@ def _is_map(tensor: tf.Tensor) -> bool:
 
 
 def chosen_map(entry: tf.Tensor, logits: tf.Tensor, layer: str | None, source: str) -> tf.Tensor:
-    """The last map of `maps_between`, or that of a layer: a tensor, or the last one in a scope.
+    """The last map of `maps_between`, or that of a layer.
 
+    layer: a tensor, the scope that it is in, or the beginning of one up to a _; the last such map.
     source: the graph's file, for messages. Raises GraphnetsError if there is none.
     """
     maps = maps_between(entry, logits)
+    there = [m for m in maps if m.op.type not in SAME]
     if layer:
-        name = layer.removesuffix(":0")
-        maps_there = [m for m in maps if m.op.name == name or f"/{name}/" in f"/{m.op.name}/"]
-    else:
-        maps_there = [m for m in maps if m.op.type not in SAME]
-    if maps_there:
-        return maps_there[-1]
+        named = rf"(^|/){re.escape(layer.removesuffix(':0'))}"
+        there = _like(maps, named + "(/|$)") or _like(maps, named + "_")
+    if there:
+        return there[-1]
     if not maps:
         raise GraphnetsError(
             f"{source} has no map of a convolution between {entry.name} and {logits.name}, and "
@@ -151,3 +152,7 @@ def chosen_map(entry: tf.Tensor, logits: tf.Tensor, layer: str | None, source: s
         f"{source} has no map {layer!r} that leads to {logits.name}; the last of its {len(maps)} "
         f"are {last}"
     )
+
+
+def _like(maps: Sequence[tf.Tensor], pattern: str) -> list[tf.Tensor]:
+    return [tensor for tensor in maps if re.search(pattern, tensor.op.name)]

@@ -124,7 +124,7 @@ def two_towers():
     tf.nn.relu(second, name="b/beside")  # leads nowhere
     small = tf.nn.conv2d(tf.reduce_mean(second, [1, 2], keepdims=True), tf.ones([1, 1, 5, 5]), 1,
                          "SAME")  # fmt: skip
-    first = tf.ensure_shape(tf.identity(first), [None, 4, 4, 4], name="d/EnsureShape")
+    first = tf.ensure_shape(tf.identity(first), [None, 4, 4, 4], name="d_1/EnsureShape")
     features = tf.concat([tf.reduce_mean(first, [1, 2]), tf.squeeze(small, [1, 2])], 1)
     return photos, tf.matmul(features, tf.ones([9, 6]), name="logits")
 
@@ -133,7 +133,7 @@ def two_towers():
     "layer, expected",
     [(None, "b/c/conv"), ("", "b/c/conv"), ("a", "a/conv"), ("a/conv", "a/conv"), ("c", "b/c/conv"),
      ("a/conv:0", "a/conv"), ("b", "b/c/conv"),
-     ("d", "d/EnsureShape")],
+     ("d", "d_1/EnsureShape"), ("d_1", "d_1/EnsureShape")],
 )  # fmt: skip
 def test_the_last_map_is_found_or_the_one_that_is_named(layer, expected):
     with tf.Graph().as_default():
@@ -149,7 +149,7 @@ def test_a_map_that_is_not_there_lists_those_that_are():
         chosen_map(*two_towers(), "conv5", "x.pb")
     assert str(caught.value) == (
         "x.pb has no map 'conv5' that leads to logits:0; the last of its 6 are Conv2D, a/conv, "
-        "Conv2D_1, b/c/conv, Identity, d/EnsureShape"
+        "Conv2D_1, b/c/conv, Identity, d_1/EnsureShape"
     )
 
 

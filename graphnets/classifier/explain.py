@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -65,11 +65,10 @@ class Explainer(Classifier):
         self._source = shown(graph)
         self.layer = ""  # the operation whose map Grad-CAM is of
         self._grey = GREY
+        self._occlusion = bool(occlusion)
         if occlusion:
-            self._heats: Callable = self._occluded
             self._prepare_occlusion(options or InputOptions(), layer)
         else:
-            self._heats = self._grad_cam
             with self._graph.as_default():
                 self._add_grad_cam(layer)
 
@@ -104,7 +103,9 @@ class Explainer(Classifier):
         Raises GraphnetsError for what is no path or class, and if the graph fails on a photo.
         """
         read = ahead(self._items(paths, classes), lambda item: self._read(item[0]))
-        batches = batched(read) if self._takes_batches else ([one] for one in read)
+        # Passes over one photo fill batches by themselves.
+        together = self._takes_batches and not self._occlusion
+        batches = batched(read) if together else ([one] for one in read)
         found = in_runs(batches, self._of_batch)
         return (explanation for results in found for explanation in results())
 
@@ -142,7 +143,8 @@ class Explainer(Classifier):
     def _run_on(self, photos: Sequence[tuple]) -> list[tuple]:
         """(scores, class, heat) of each of the photos, (class or None, what `_read` gives)."""
         numbers, values = zip(*photos, strict=True)
-        return self._heats(np.concatenate(values) if values[0].ndim else values[0], numbers)
+        heats = self._occluded if self._occlusion else self._grad_cam
+        return heats(np.concatenate(values) if values[0].ndim else values[0], numbers)
 
     def _alone(self, path: File, number: int | None) -> Explanation:
         try:

@@ -10,12 +10,12 @@ from world import write_photos
 
 import graphnets
 from graphnets.cli.commands import main
-from graphnets.networks import alexnet
+from graphnets.networks import alexnet, efficientnet
 from graphnets.weights.drawn import RandomWeights
 from graphnets.zoo import architectures
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
+GRAD_CAM, INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
     r"```python\n(.*?)```", README, re.DOTALL
 )
 
@@ -43,6 +43,13 @@ def test_the_tutorials_way_into_inception(here):
     assert found["bottleneck"].name == "pool_3/_reshape:0"
     assert found["jpeg"].dtype == tf.string
     assert found["images"].shape.rank == 4
+
+
+def test_the_heat_of_a_class_in_a_graph_of_ones_own(monkeypatch):
+    weights = RandomWeights(efficientnet.LITE0.shapes())
+    monkeypatch.setattr("graphnets.networks.declared.weight_file", lambda name: f"{name}.npz")
+    monkeypatch.setattr("graphnets.networks.declared.read_weights", lambda path: weights)
+    assert run(GRAD_CAM)["heat"].shape.as_list() == [None, 7, 7]
 
 
 def test_training_behind_a_cut(here, monkeypatch, capsys):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -24,6 +25,7 @@ from graphnets.errors import (
 )
 from graphnets.networks import soundness
 from graphnets.networks.frozen import read_graph_def
+from graphnets.networks.nodes import operations_behind
 from graphnets.photos import images, jpeg
 from graphnets.photos.folders import photo_paths as photo_paths
 from graphnets.photos.reading import ahead, batched, in_runs
@@ -31,6 +33,7 @@ from graphnets.photos.video import Frame, check_every, with_frames
 from graphnets.sessions import Session
 
 File = str | os.PathLike[str]
+Result = TypeVar("Result")
 PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
 
 
@@ -72,6 +75,7 @@ class Classifier:
                 f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
                 "wanted the labels file that was written with this graph"
             )
+        self._takes_batches = _is_free(self._entry) and _is_free(self._output)
         self._session = Session(graph=self._graph)
         self._rules = read_rules(self._session, self.labels, shown(graph))
 
@@ -94,7 +98,7 @@ class Classifier:
         return self._row(path)[: len(self.labels)]
 
     def _row(self, path: File) -> np.ndarray:
-        with _contents(path) as data:
+        with contents_of(path) as data:
             contents = {self._contents: data}
             try:
                 value = path.value if isinstance(path, Frame) else None
@@ -102,14 +106,14 @@ class Classifier:
                 scores = self._run(value)
             except tf.errors.OpError as error:
                 if data:  # else it is a frame, which could be read
-                    self._check_photo(contents)
+                    self._picture(contents)  # another tool's graph can fail by itself
                 reason = shown(" ".join(error.message.split()))
                 raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
             return scores[0]
 
     def _read(self, path: File) -> np.ndarray:
         """A photo as `_run` takes it, (1, height, width, 3)."""
-        with _contents(path) as data:
+        with contents_of(path) as data:
             value = self._session.run(self._value, {self._contents: data})
         if isinstance(path, Frame):
             path.value, path.png = value, b""
@@ -122,6 +126,11 @@ class Classifier:
         """
         fetched = [self._output, *self._rules.more]
         scores, *more = self._session.run(fetched, {self._entry: values})
+        self._check_scores(scores, values)
+        return np.column_stack([scores, *more]) if more else scores
+
+    def _check_scores(self, scores: np.ndarray, values: np.ndarray) -> None:
+        """Raise GraphnetsError unless there is a number for each label of each photo."""
         wanted = (len(values) if values.ndim else 1, len(self.labels))
         if scores.shape != wanted:
             raise GraphnetsError(
@@ -132,12 +141,11 @@ class Classifier:
             raise GraphnetsError(
                 f"the output {self._output.name} is not a number; wanted a graph whose scores are"
             )
-        return np.column_stack([scores, *more]) if more else scores
 
-    def _check_photo(self, contents: dict) -> None:
-        """Raise PhotoError if the photo is to blame: another tool's graph can fail by itself."""
+    def _picture(self, contents: dict) -> np.ndarray:
+        """uint8 (height, width, 3), upright; PhotoError if the photo is damaged."""
         try:
-            self._session.run(self._decoded, contents)
+            return self._session.run(self._decoded, contents)
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 
@@ -153,7 +161,7 @@ class Classifier:
         Raises GraphnetsError for what is no path, and if the graph fails on a photo.
         """
         paths = with_frames(each_path(paths), check_every(every))
-        if _is_free(self._entry) and _is_free(self._output):
+        if self._takes_batches:
             results = in_batches(paths, self._read, self._run, self._row)
         else:
             results = ahead(paths, self._row)
@@ -181,16 +189,17 @@ def _scored(
     run: Callable[[np.ndarray], np.ndarray], photos: list[tuple]
 ) -> list[tuple[File, np.ndarray | None]]:
     """Each file of a batch with its scores (classes,), or None where read or run failed."""
-    batch = [(path, _or_none(result)) for path, result in photos]
+    batch = [(path, or_none(result)) for path, result in photos]
     values = [value for _, value in batch if value is not None]
-    scores = _or_none(lambda: run(np.concatenate(values))) if values else None
+    scores = or_none(lambda: run(np.concatenate(values))) if values else None
     if scores is None:
         return [(path, None) for path, _ in batch]
     rows = iter(scores)
     return [(path, None if value is None else next(rows)) for path, value in batch]
 
 
-def _or_none(result: Callable[[], np.ndarray]) -> np.ndarray | None:
+def or_none(result: Callable[[], Result]) -> Result | None:
+    """What the function returns; None if it raises what a photo or graph can be blamed for."""
     try:
         return result()
     except (GraphnetsError, tf.errors.OpError):
@@ -207,7 +216,7 @@ def each_path(paths: File | Iterable[File]) -> Iterator[File]:
 
 
 @contextmanager
-def _contents(photo: File | Frame) -> Iterator[bytes]:
+def contents_of(photo: File | Frame) -> Iterator[bytes]:
     """The bytes of a photo as a graph takes them; PhotoError where there are none."""
     if isinstance(photo, Frame):
         if photo.problem:
@@ -275,23 +284,10 @@ def _resized(graph: tf.Graph, entry: tf.Tensor, output: tf.Tensor) -> tf.Tensor 
         and shape[3:] == [3]
     )
     takes_bytes = entry.dtype == tf.string and entry.shape.rank == 0
-    is_between = entry.op.name in _behind(resized) and entry.op.name not in _behind(
-        output, export.RESIZED
-    )
+    is_between = entry.op.name in operations_behind(
+        resized
+    ) and entry.op.name not in operations_behind(output, export.RESIZED)
     return resized if takes_batches and takes_bytes and is_between else None
-
-
-def _behind(tensor: tf.Tensor, cut: str = "") -> set[str]:
-    """The operations that a tensor is computed from, without those behind the operation `cut`."""
-    found: set[str] = set()
-    waiting = [tensor.op]
-    while waiting:
-        op = waiting.pop()
-        if op.name not in found:
-            found.add(op.name)
-            if op.name != cut:
-                waiting += [*(source.op for source in op.inputs), *op.control_inputs]
-    return found
 
 
 def _is_free(tensor: tf.Tensor) -> bool:

@@ -10,6 +10,7 @@ import click
 
 from graphnets import __version__
 from graphnets.cli.check import check
+from graphnets.cli.explain import explain
 from graphnets.cli.photos import classify, extract, predict
 from graphnets.cli.report import report
 from graphnets.cli.terminal import open_closed_streams, stopping
@@ -59,7 +60,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    check, retrain, compare, report, predict, extract, fetch, inspect, convert, classify, demo,
+    check, retrain, compare, report, predict, explain, extract, fetch, inspect, convert, classify,
+    demo,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
@@ -46,6 +47,19 @@ def _refuse(instead: str, _: click.Context, parameter: click.Parameter, value: o
     if value is not None:
         raise click.UsageError(f"--{parameter.name} is retrain.py's and not taken; {instead}")
 
+
+graph_flags = options(  # of a trained graph
+    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
+    click.option(
+        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
+    ),
+    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
+    click.option("--output_layer", default=OUTPUT),
+    click.option("--input_height", type=int, help="[default: the graph's]"),
+    click.option("--input_width", type=int, help="[default: the graph's]"),
+    click.option("--input_mean", type=float, help="[default: 0]"),
+    click.option("--input_std", type=float, help="[default: 255]"),
+)
 
 network_flags = options(
     click.option(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from graphnets.classifier.options import INPUT, OUTPUT, InputOptions
-from graphnets.cli.flags import TEMPORARY, network_flags, options, photo_flags
+from graphnets.classifier.options import InputOptions
+from graphnets.cli.flags import graph_flags, network_flags, photo_flags
 from graphnets.cli.network import check_network, check_photos, opened
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
@@ -32,21 +32,10 @@ every_flag = click.option(
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@options(
-    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
-    click.option(
-        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
-    ),
-    click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
-    every_flag,
-    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
-    click.option("--output_layer", default=OUTPUT),
-    click.option("--input_height", type=int, help="[default: the graph's]"),
-    click.option("--input_width", type=int, help="[default: the graph's]"),
-    click.option("--input_mean", type=float, help="[default: 0]"),
-    click.option("--input_std", type=float, help="[default: 255]"),
-)
+@click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@every_flag
+@graph_flags
 def predict(**flags) -> None:
     """Classify PHOTOS, files or whole folders, with a trained graph.
 

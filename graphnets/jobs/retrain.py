@@ -110,7 +110,7 @@ def retrain(
     _write_figures(metrics, photos, points, Path(options.output_dir))
     if options.report:
         say("writing report.html")
-        write_report(options.output_dir)
+        write_report(options.output_dir, options.graph_path, options.labels_path)
     return Result(metrics, photos, found.head, tuned.network)
 
 
@@ -312,6 +312,7 @@ def _provenance(
                 else dict.fromkeys(options.splitting)
             ),
             "trainable": options.trainable,
+            "final_tensor_name": options.final_tensor_name,
             "augmentation": options.drawn.describe() if options.copies else "",
             "augmented_copies": options.copies,
             "test_batch_size": options.test_batch_size,

@@ -147,3 +147,16 @@ def in_order(nodes: Nodes) -> list[str]:
                 heapq.heappush(ready, places[reader.name])
     done = set(order)
     return order + [name for name in names if name not in done]
+
+
+def operations_behind(tensor: tf.Tensor, cut: str = "") -> set[str]:
+    """The operations that a tensor is computed from, without those behind the operation `cut`."""
+    found: set[str] = set()
+    waiting = [tensor.op]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found.add(op.name)
+            if op.name != cut:
+                waiting += [*(source.op for source in op.inputs), *op.control_inputs]
+    return found

@@ -17,7 +17,6 @@ from graphnets.report.run import Run
 
 MOST_CLASSES = 100  # in a matrix that can be looked at
 MISTAKES, UNSURE, DOUBTS = 48, 16, 24  # photos that are shown
-EXPLAINED = 12  # mistakes, with what counted for them
 MISTAKES_OF_CELL, RIGHT_OF_CELL = 24, 6
 LISTED = 200  # lines of a list
 
@@ -73,6 +72,18 @@ def mistakes(run: Run) -> list[Shot]:
     wrong = _tested(run)
     wrong = wrong[wrong.predicted != wrong.label]
     return [_judged(run, photo) for photo in _by_margin(wrong, False)[:MISTAKES]]
+
+
+def called(run: Run, shots: Iterable[Shot]) -> dict[str, str]:
+    """Of each photo the class that it was called and is not; none where one was only missed."""
+    rows = run.photos.set_index("path")
+    found = {}
+    for path in paths(shots):
+        row = rows.loc[path]
+        named = row.predicted.split(BETWEEN) if _several(run) else [row.predicted]
+        if row.rival in named:
+            found[path] = row.rival
+    return found
 
 
 def unsure(run: Run) -> list[Shot]:

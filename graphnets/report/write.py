@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from graphnets.classifier.options import OUTPUT
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
 from graphnets.report import plots, sections
-from graphnets.report.album import Album
+from graphnets.report.album import SIDE, Album
+from graphnets.report.heats import classifier_files, heats
 from graphnets.report.run import Run, read_run
 
 FILE = "report.html"
+EXPLAINED = 12  # mistakes, with what counted for them
 SECTIONS = {
     "matrix": "What was called what",
     "curves": "How training went",
@@ -33,19 +36,22 @@ SECTIONS = {
     "left_out": "Left out",
     "comparison": "How deep to train",
 }
-# Of test photos, pictures of what counted for the classes that they were called.
-Explain = Callable[[Mapping[str, str]], Mapping[str, Image.Image]]
 
 
-def write_report(folder: str | os.PathLike[str], explain: Explain | None = None) -> Path:
+def write_report(
+    folder: str | os.PathLike[str],
+    graph: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+) -> Path:
     """Write report.html into the folder of a run or comparison, from the files there.
 
-    explain: given the paths of mistaken photos with what they were called, gives a picture for
-    each. Photos that are gone by now are grey. Raises GraphnetsError for a folder that is no run's.
+    graph, labels: the run's classifier, if it lies elsewhere; it shows what counted for mistakes.
+    Photos that are gone by now are grey. Raises GraphnetsError for a folder that is no run's.
     """
     run = read_run(folder)
+    usual = classifier_files(run.folder)
     try:
-        text = _rendered(run, explain)
+        text = _rendered(run, Path(graph or usual[0]), Path(labels or usual[1]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, GraphnetsError):
             raise
@@ -59,7 +65,7 @@ def write_report(folder: str | os.PathLike[str], explain: Explain | None = None)
     return path
 
 
-def _rendered(run: Run, explain: Explain | None) -> str:
+def _rendered(run: Run, graph: Path, labels: Path) -> str:
     page = Environment(
         loader=PackageLoader("graphnets.report", "page"),
         autoescape=True,  # labels and file names come from anywhere
@@ -68,13 +74,17 @@ def _rendered(run: Run, explain: Explain | None) -> str:
     )
     script = _text("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = _parts(run, explain)
+    album = Album()
+    parts: dict[str, Any] = {"metrics": run.metrics, "album": album, "comparison": _compared(run)}
+    if run.metrics is not None:
+        parts |= _of_photos(run, album, graph, labels) | _of_figures(run)
     there = [(name, text) for name, text in SECTIONS.items() if parts.get(name)]
     return page.get_template("report.html.jinja").render(
         **parts,
         title=shown(Path(os.path.abspath(run.folder)).name),
         sections=there,
         style=Markup(_text("report.css")),
+        pictures=Markup(album.styles()),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
@@ -84,24 +94,15 @@ def _text(name: str) -> str:
     return (files("graphnets.report") / "page" / name).read_text("utf-8")
 
 
-def _parts(run: Run, explain: Explain | None) -> dict[str, Any]:
-    album = Album()
-    parts: dict[str, Any] = {"metrics": run.metrics, "album": album, "comparison": _compared(run)}
-    if run.metrics is not None:
-        parts |= _of_photos(run, album, explain) | _of_figures(run)
-    return {**parts, "pictures": Markup(album.styles())}
-
-
-def _of_photos(run: Run, album: Album, explain: Explain | None) -> dict[str, Any]:
+def _of_photos(run: Run, album: Album, graph: Path, labels: Path) -> dict[str, Any]:
     matrix, mistakes = sections.matrix(run), sections.mistakes(run)
     unsure, (doubts, doubt_count) = sections.unsure(run), sections.doubts(run)
     album.fill(sections.paths([*mistakes, *doubts, *unsure]))
-    called = dict(zip(run.photos.path, run.photos.predicted, strict=True))
-    called = {shot.path: called[shot.path] for shot in mistakes[: sections.EXPLAINED]}
-    heats = {}
-    for path, picture in (explain(called) if explain and called else {}).items():
-        heats[path] = f"what counted in {path}"
-        album.add(heats[path], picture)
+    called = sections.called(run, mistakes[:EXPLAINED])
+    pictures, no_heats = _heats(run, graph, labels, called)
+    shown_heats = {path: f"what counted in {path}" for path in pictures}
+    for path, picture in pictures.items():
+        album.add(shown_heats[path], picture)
     cells = [cell for row in matrix or [] for cell in row]
     wrong_first = sorted(cells, key=lambda cell: cell.truth == cell.predicted)
     album.fill(path for cell in wrong_first for path in sections.paths(cell.shots))
@@ -110,7 +111,8 @@ def _of_photos(run: Run, album: Album, explain: Explain | None) -> dict[str, Any
     return {
         "matrix": matrix,
         "mistakes": mistakes,
-        "heats": heats,
+        "heats": shown_heats,
+        "no_heats": no_heats,
         "called": {path: shown(label) for path, label in called.items()},
         "unsure": unsure,
         "doubts": doubts,
@@ -120,6 +122,17 @@ def _of_photos(run: Run, album: Album, explain: Explain | None) -> dict[str, Any
         "left_out": left_out,
         "left_out_count": left_out_count,
     }
+
+
+def _heats(
+    run: Run, graph: Path, labels: Path, called: Mapping[str, str]
+) -> tuple[dict[str, Image.Image], str]:
+    """What counted for the mistakes; or why it cannot be shown."""
+    output = (run.metrics or {})["options"].get("final_tensor_name", OUTPUT)
+    try:
+        return heats(graph, labels, output, called, SIDE), ""
+    except GraphnetsError as error:
+        return {}, str(error)
 
 
 def _of_figures(run: Run) -> dict[str, Any]:

@@ -32,6 +32,10 @@ def alexnet(x=None, **more):
     return g.AlexNet(images() if x is None else x, **{"weights": "random", **more})
 
 
+def explainer(w):
+    return g.Explainer(w.graph, w.labels)
+
+
 TABLE = "wanted the table that graphnets.scan gives"
 NETWORK = "wanted a network, as graphnets.open_network('vgg16') gives"
 NO_FEATURES = (
@@ -174,6 +178,52 @@ CALLS = [
     ("Classifier", lambda w: list(w.classifier.predict(X)), "a photo is of the type ndarray,"),
     ("Classifier", lambda w: list(w.classifier.predict([1])), "a photo is 1, wanted its path"),
     ("Classifier", lambda w: w.classifier.scores(None), "a photo is None, wanted its path"),
+    ("Explainer", lambda w: g.Explainer(GRAPH, w.labels), "graph is of the type GraphDef,"),
+    ("Explainer", lambda w: g.Explainer(w.graph, w.labels, layer=3), "layer is 3, wanted the name"),
+    (
+        "Explainer",
+        lambda w: g.Explainer(w.graph, w.labels, layer="conv9"),
+        "graph.pb has no map 'conv9' that leads to final_logits:0; the last of its .* are ",
+    ),
+    (
+        "Explainer",
+        lambda w: g.Explainer(w.graph, w.labels, layer="conv1", occlusion=True),
+        "layer is 'conv1', and occlusion is of none; leave it out",
+    ),
+    (
+        "Explainer",
+        lambda w: g.Explainer(w.graph, w.labels, occlusion="x"),
+        "occlusion is 'x', want",
+    ),
+    ("Explainer", lambda w: explainer(w).explain("a.jpg", "bee"), "classes is 'bee', wanted the"),
+    ("Explainer", lambda w: explainer(w).explain("a.jpg", 3), "a class is 3, wanted its number, 0"),
+    ("Explainer", lambda w: explainer(w).explain(["a.jpg"], [0, 1]), "2 classes for 1 photos"),
+    (
+        "Explainer",
+        lambda w: explainer(w).explain(None),
+        "paths is None, wanted the path of a photo",
+    ),
+    ("grad_cam", lambda w: g.grad_cam(X, images()), "logits is of the type ndarray, wanted a tens"),
+    (
+        "grad_cam",
+        lambda w: g.grad_cam(images(None, 3), images(None, 3)),
+        r"maps is float32 of the shape \(None, 3\), wanted floats \(n, height, width, channels\)",
+    ),
+    (
+        "grad_cam",
+        lambda w: g.grad_cam(images(None, 3), images()),
+        "Placeholder_1:0 does not lead to Placeholder:0; wanted a map that the logits are comp",
+    ),
+    (
+        "grad_cam",
+        lambda w: g.grad_cam(images(None, 3), images(), 3),
+        "classes is 3, wanted 0 to 2",
+    ),
+    (
+        "grad_cam",
+        lambda w: g.grad_cam(images(None, 3), images(), "bee"),
+        "classes is string of the shape .*, wanted a class's number, a tensor of them",
+    ),
     ("InputOptions", lambda w: g.InputOptions(input_height="9"), "input_height is '9', wanted a"),
     ("InputOptions", lambda w: g.InputOptions(input_mean=[1, 2]), "input_mean is of the type"),
     ("InputOptions", lambda w: g.InputOptions(input_std=np.nan), "input_std is nan, wanted a"),

@@ -41,14 +41,18 @@ def conv_by_hand(x, W):
     return np.maximum(y, 0)
 
 
-def features_by_hand(pixels):
-    """{layer: averages over the picture} of the tiny network; pixels is (16, 16, 3)."""
+def maps_by_hand(pixels):
+    """{layer: map} of the tiny network; pixels is (16, 16, 3)."""
     weights = tiny_weights()
     conv1 = conv_by_hand(pixels / 127.5 - 1, weights["conv1"][0])
     pool1 = conv1.reshape(8, 2, 8, 2, 4).max((1, 3))
     conv2 = conv_by_hand(pool1, weights["conv2"][0])
-    maps = {"conv1": conv1, "pool1": pool1, "conv2": conv2}
-    return {name: x.mean((0, 1)) for name, x in maps.items()}
+    return {"conv1": conv1, "pool1": pool1, "conv2": conv2}
+
+
+def features_by_hand(pixels):
+    """{layer: averages over the picture} of the tiny network."""
+    return {name: x.mean((0, 1)) for name, x in maps_by_hand(pixels).items()}
 
 
 def softmax_by_hand(logits):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from graphnets.cli.terminal import say
+from graphnets.cli.terminal import quiet_tensorflow, say
 from graphnets.files import check_target
 
 
@@ -12,9 +14,8 @@ from graphnets.files import check_target
 @click.argument("folder", type=click.Path())
 def report(folder: str) -> None:
     """Write report.html into FOLDER, the --output_dir of an earlier retrain or compare."""
-    from pathlib import Path
+    check_target(Path(folder) / "report.html")
+    with quiet_tensorflow():
+        from graphnets.report.write import write_report
 
-    from graphnets.report.write import FILE, write_report
-
-    check_target(Path(folder) / FILE)
-    say(write_report(folder))
+        say(write_report(folder))

@@ -6,6 +6,13 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+SERVE = [
+    "starlette>=1.0",
+    "uvicorn>=0.30",
+    "python-multipart>=0.0.20",
+    "jinja2>=3.1",
+    "prometheus-client>=0.20",
+]
 
 setup(
     name="graphnets",
@@ -16,7 +23,11 @@ setup(
     license="Apache-2.0",
     packages=[*find_packages(include=["graphnets", "graphnets.*"]), "graphnets.names_data"],
     package_dir={"graphnets.names_data": "weights"},  # graphnets/zoo/names.py finds either
-    package_data={"graphnets": ["py.typed"], "graphnets.names_data": ["*.csv", "*.txt"]},
+    package_data={
+        "graphnets": ["py.typed"],
+        "graphnets.serving": ["*.html"],
+        "graphnets.names_data": ["*.csv", "*.txt"],
+    },
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.16,<3",
@@ -47,10 +58,13 @@ setup(
             "pyarrow>=15",
             "av>=17.1",
             "pillow_heif>=0.16",
+            "httpx>=0.27",
+            *SERVE,
         ],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],
         "parquet": ["pyarrow>=15"],
+        "serve": SERVE,
         "video": ["av>=17.1"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],

@@ -11,6 +11,7 @@ import click
 from graphnets import __version__
 from graphnets.cli.check import check
 from graphnets.cli.photos import classify, extract, predict
+from graphnets.cli.serve import serve
 from graphnets.cli.terminal import open_closed_streams, stopping
 from graphnets.cli.training import compare, demo, retrain
 from graphnets.cli.weights import convert, fetch, inspect
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    check, retrain, compare, predict, extract, fetch, inspect, convert, classify, demo,
+    check, retrain, compare, predict, serve, extract, fetch, inspect, convert, classify, demo,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

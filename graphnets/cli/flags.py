@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
@@ -84,6 +85,15 @@ network_flags = options(
         envvar="GRAPHNETS_MODEL_DIR",
         help="Where `graphnets fetch` puts files.  [default: the user's cache]",
     ),
+)
+
+entry_flags = options(  # of a classifier's graph, which may be another tool's
+    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
+    click.option("--output_layer", default=OUTPUT),
+    click.option("--input_height", type=int, help="[default: the graph's]"),
+    click.option("--input_width", type=int, help="[default: the graph's]"),
+    click.option("--input_mean", type=float, help="[default: 0]"),
+    click.option("--input_std", type=float, help="[default: 255]"),
 )
 
 table_flags = options(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from graphnets.classifier.options import INPUT, OUTPUT, InputOptions
-from graphnets.cli.flags import TEMPORARY, network_flags, options, photo_flags
+from graphnets.classifier.options import InputOptions
+from graphnets.cli.flags import TEMPORARY, entry_flags, network_flags, options, photo_flags
 from graphnets.cli.network import check_network, check_photos, opened
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
@@ -40,12 +40,7 @@ every_flag = click.option(
     click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
     click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
     every_flag,
-    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
-    click.option("--output_layer", default=OUTPUT),
-    click.option("--input_height", type=int, help="[default: the graph's]"),
-    click.option("--input_width", type=int, help="[default: the graph's]"),
-    click.option("--input_mean", type=float, help="[default: 0]"),
-    click.option("--input_std", type=float, help="[default: 255]"),
+    entry_flags,
 )
 def predict(**flags) -> None:
     """Classify PHOTOS, files or whole folders, with a trained graph.
@@ -92,23 +87,7 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
 
 def _as_json(prediction) -> dict:
     time = {} if prediction.time is None else {"time": prediction.time}
-    return {"path": prediction.path, **time, **_found_as_json(prediction)}
-
-
-def _found_as_json(prediction) -> dict:
-    if prediction.problem:
-        return {"problem": prediction.problem}
-    top = _each_as_json(prediction.top)
-    if prediction.labels is not None:
-        return {"labels": _each_as_json(prediction.labels), "top": top}
-    if prediction.unknown:  # whoever reads the label alone is not to take it for one
-        return {"unknown": True, "label": None, "score": None, "top": top}
-    known = {} if prediction.unknown is None else {"unknown": False}
-    return {**known, **top[0], "top": top}
-
-
-def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:
-    return [{"label": label, "score": score} for label, score in labels]
+    return {"path": prediction.path, **time, **prediction.found()}
 
 
 @click.command()

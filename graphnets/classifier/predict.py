@@ -155,14 +155,17 @@ class Classifier:
         """What follows from a photo's row, or from the PhotoError that `row` raises."""
         return next(predictions(iter([(name, row)]), self.labels, top_k, self._rules))
 
-    def outputs(self, row: np.ndarray) -> dict[str, np.ndarray]:
-        """A photo's row by the names of a SavedModel's outputs: `scores`, and what rules give."""
-        found = {"scores": row[: len(self.labels)]}
+    def outputs(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Photos' rows (n, ...) by the names of a SavedModel's outputs: `scores`, those of rules.
+
+        All have n rows but `thresholds`, (classes,).
+        """
+        found = {"scores": rows[:, : len(self.labels)]}
         if self._rules.thresholds is not None:
             found["thresholds"] = self._rules.thresholds
         if self._rules.unknown_above is not None:
-            found["unknown_score"] = row[-1]
-            found["is_unknown"] = row[-1] > np.float32(self._rules.unknown_above)
+            found["unknown_score"] = rows[:, -1]
+            found["is_unknown"] = rows[:, -1] > np.float32(self._rules.unknown_above)
         return found
 
     def predict(

@@ -86,7 +86,5 @@ def _serve(listening, graph, labels, entry, limits: ServeOptions, access_log: bo
     app = serving_app(classifier, limits)
     say(f"{url(listening)} classifies photos into the {len(classifier.labels)} classes of {graph}; "
         "Ctrl-C ends it")  # fmt: skip
-    try:
-        run(app, listening, limits.timeout, access_log)
-    except KeyboardInterrupt:
-        say("stopped; what was at work is answered")
+    run(app, listening, limits.timeout, access_log)
+    say("stopped; what was at work is answered")

@@ -22,7 +22,7 @@ from graphnets.photos.reading import BATCH
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZES = [1 << power for power in range(BATCH.bit_length())]
 PATHS = ("/", "/predict", "/health", "/metrics")  # others share a name: strangers make them up
-SERVING = "/v1/models/"
+SERVING = "/v1/models"
 
 
 class Metrics:
@@ -93,5 +93,5 @@ class Counted:
             await self._app(scope, receive, watched)
         finally:
             path = scope["path"].removeprefix(scope.get("root_path", ""))
-            name = SERVING if path.startswith(SERVING) else path if path in PATHS else "other"
+            name = SERVING if path.startswith(f"{SERVING}/") else path if path in PATHS else "other"
             self._metrics.request(name, status, time.perf_counter() - begun)

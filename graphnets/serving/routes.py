@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import anyio
+import numpy as np
 from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -116,7 +117,7 @@ class Routes:
             for file, row in zip(files, rows, strict=True):
                 if isinstance(row, PhotoError):
                     raise HTTPException(400, f"{file.name}: {row}")
-            return Answer(tfserving.answer(key, [self._classifier.outputs(row) for row in rows]))
+            return Answer(tfserving.answer(key, self._classifier.outputs(np.stack(rows))))
 
     async def status(self, request: Request) -> Response:
         """The model's status, as TensorFlow Serving tells it."""

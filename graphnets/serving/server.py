@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 
@@ -11,20 +12,27 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from graphnets.classifier.predict import Classifier
+from graphnets.errors import PhotoError
 from graphnets.photos.images import Held
 
 
 def warm_up(classifier: Classifier) -> None:
-    """Run a grey picture: the first run takes seconds, and a graph that fails, fails here."""
+    """Run a grey picture, and a broken one: first runs take seconds.
+
+    Raises GraphnetsError for a graph that fails.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(np.full((32, 32, 3), 128, np.uint8)).save(buffer, "PNG")
-    classifier.row(Held("a grey picture", buffer.getvalue()))
+    Image.fromarray(np.full((32, 32, 3), 128, np.uint8)).save(buffer, "JPEG")
+    data = buffer.getvalue()
+    classifier.row(Held("a grey picture", data))
+    with contextlib.suppress(PhotoError):
+        classifier.row(Held("half of one", data[: len(data) // 2]))
 
 
 def run(app: Starlette, listening: socket.socket, timeout: float, access_log: bool = False) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is at work, for `timeout` seconds at most.
 
-    A second SIGINT ends that, too. Raises KeyboardInterrupt when it is done.
+    A second SIGINT ends that, too.
     """
     config = uvicorn.Config(
         app,
@@ -34,4 +42,5 @@ def run(app: Starlette, listening: socket.socket, timeout: float, access_log: bo
         timeout_graceful_shutdown=max(1, round(timeout)),
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # the signal, which comes again at the end
+        uvicorn.Server(config).run(sockets=[listening])

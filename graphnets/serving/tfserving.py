@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from starlette.exceptions import HTTPException
@@ -70,18 +71,19 @@ def _photo(value: object, key: str, place: int, options: ServeOptions) -> bytes:
     return data
 
 
-def answer(key: str, outputs: Sequence[dict]) -> dict:
-    """What is answered to "instances" or "inputs".
+def answer(key: str, outputs: Mapping[str, np.ndarray]) -> dict:
+    """What is answered to "instances", photo by photo, or "inputs", output by output.
 
-    outputs: of each photo, by the names in the graph's signature. One output goes without a name.
+    outputs: of `Classifier.outputs`. One that is alone goes without its name.
     """
-    plain = [{name: np.asarray(x).tolist() for name, x in photo.items()} for photo in outputs]
-    names = list(plain[0])
-    if key == "instances":
-        found: object = plain if len(names) > 1 else [photo[names[0]] for photo in plain]
-    else:
-        columns = {name: [photo[name] for photo in plain] for name in names}
-        found = columns if len(names) > 1 else columns[names[0]]
+    found: Any = {name: x.tolist() for name, x in outputs.items()}
+    if len(found) == 1:
+        (found,) = found.values()
+    elif key == "instances":
+        found = [
+            {name: x if name == "thresholds" else x[i] for name, x in found.items()}
+            for i in range(len(found["scores"]))
+        ]
     return {KEYS[key]: found}
 
 

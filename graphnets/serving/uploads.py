@@ -97,8 +97,9 @@ class Body:
     async def let_go(self) -> None:
         """Take what is still to come, for a while, and forget it."""
         if "expect" not in self._headers:  # who waits to be asked sends nothing
+            end = time.monotonic() + LINGER
             with anyio.move_on_after(LINGER), contextlib.suppress(ClientDisconnect):
-                async for _ in self._stream:
+                while time.monotonic() < end and await anext(self._stream, b""):
                     pass
 
 

@@ -10,7 +10,7 @@ import threading
 import httpx
 import pytest
 import uvicorn
-from served import classifier_in, forms, png, write_classifier
+from served import forms, png, write_classifier
 from tiny import LABELS
 
 from graphnets.errors import GraphnetsError
@@ -26,9 +26,8 @@ LIMITS = ServeOptions(max_request_size=3)
 def address(classifier):
     """Of a server in a thread."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(
-            uvicorn.Config(serving_app(classifier, LIMITS), log_level="warning")
-        )
+        config = uvicorn.Config(serving_app(classifier, LIMITS), log_level="warning")
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield url(listening)
@@ -94,14 +93,12 @@ def test_which_addresses_are_of_this_machine_alone():
     assert not any(map(is_local, ("0.0.0.0", "::", "192.168.0.1", "localhost.example")))
 
 
-def test_a_graph_that_fails_fails_before_it_is_served(tmp_path, monkeypatch):
-    write_classifier(tmp_path)
-    classifier = classifier_in(tmp_path)
+def test_a_graph_that_fails_fails_before_it_is_served(classifier, monkeypatch):
     warm_up(classifier)
 
-    def failing(_):
+    def failing(*_):
         raise GraphnetsError("the graph fails on it")
 
-    monkeypatch.setattr(classifier, "run", failing)
+    monkeypatch.setattr(type(classifier), "run", failing)
     with pytest.raises(GraphnetsError, match="the graph fails on it"):
         warm_up(classifier)

@@ -11,7 +11,6 @@ from graphnets.cli.flags import entry_flags, options
 from graphnets.cli.terminal import quiet_tensorflow, say
 from graphnets.errors import GraphnetsError
 from graphnets.files import check_readable
-from graphnets.serving.listening import is_local, listen, url
 from graphnets.serving.options import ANY, LOCAL, ServeOptions, check_installed
 
 USUAL = ServeOptions()
@@ -52,6 +51,8 @@ def serve(**flags) -> None:
 
     It is for this machine alone unless --host says otherwise: there is no password and no TLS.
     """
+    from graphnets.serving.listening import is_local, listen
+
     entry = InputOptions(**{name: flags.pop(name) for name in InputOptions.__dataclass_fields__})
     graph, labels = _files(*(flags.pop(name) for name in ("output_dir", "graph", "labels")))
     host, port, access_log = (flags.pop(name) for name in ("host", "port", "access_log"))
@@ -79,6 +80,7 @@ def _serve(listening, graph, labels, entry, limits: ServeOptions, access_log: bo
     with quiet_tensorflow():
         from graphnets.classifier.predict import Classifier
         from graphnets.serving.app import serving_app
+        from graphnets.serving.listening import url
         from graphnets.serving.server import run, warm_up
 
     classifier = Classifier(graph, labels, entry)

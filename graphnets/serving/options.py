@@ -52,6 +52,11 @@ class ServeOptions:
             check_kind(name, value, Real, "a number above 0")
             if not 0 < value < math.inf:
                 raise GraphnetsError(f"{name} is {value}, wanted a number above 0")
+        if self.max_request_size > self.max_memory:
+            raise GraphnetsError(
+                f"max_request_size is {self.max_request_size}, wanted no more than max_memory, "
+                f"{self.max_memory}"
+            )
         check_names("hosts", self.hosts)
         check_kind("model_name", self.model_name, str, "a name")
         if not self.model_name or set("/:") & set(self.model_name):

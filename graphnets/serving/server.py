@@ -15,6 +15,10 @@ from graphnets.classifier.predict import Classifier
 from graphnets.errors import PhotoError
 from graphnets.photos.images import Held
 
+# Seconds that a connection may be idle: more than clients have it, who lose a request that they
+# send as it is closed. httpx has 5, proxies have 60.
+KEEP_ALIVE = 75
+
 
 def warm_up(classifier: Classifier) -> None:
     """Run a grey picture, and a broken one: first runs take seconds.
@@ -39,6 +43,7 @@ def run(app: Starlette, listening: socket.socket, timeout: float, access_log: bo
         log_level="info" if access_log else "warning",
         access_log=access_log,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(timeout)),
         ws="none",
     )

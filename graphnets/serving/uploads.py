@@ -49,11 +49,12 @@ class Desk:
                 raise HTTPException(503, f"{self.requests} requests are at work; try again", BUSY)
             yield body
         except HTTPException:
+            body.hold(0)
             await body.let_go()
             raise
         finally:
+            body.hold(0)
             self.requests -= taken
-            self.bytes -= body.size
 
 
 class Body:
@@ -62,33 +63,46 @@ class Body:
     def __init__(self, request: Request, desk: Desk, options: ServeOptions) -> None:
         self._headers, self._stream = request.headers, request.stream()
         self._desk, self._options = desk, options
-        self.size = 0
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """Count so many bytes as this body's."""
+        self._desk.bytes += size - self._held
+        self._held = size
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The parts of the body; HTTPException 408, 413 or 503 as soon as it is beyond a limit."""
-        most = self._options.max_request_size * MEGABYTE
-        too_large = HTTPException(
-            413, f"a request of more than the {most:.0f} bytes that are taken"
-        )
         declared = self._headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > most:
-            raise too_large
+        self._take(int(declared[:18]) if declared.isdecimal() else 0)
+        size = 0
         end = time.monotonic() + self._options.timeout
         while True:
             chunk = None
-            with anyio.move_on_after(end - time.monotonic()):
-                chunk = await anext(self._stream, b"")
+            try:
+                with anyio.move_on_after(end - time.monotonic()):
+                    chunk = await anext(self._stream, b"")
+            except ClientDisconnect:  # nobody reads the answer
+                raise HTTPException(400, "the request was cut off") from None
             if chunk is None:
                 raise HTTPException(408, f"no whole request in {self._options.timeout:g} s")
             if not chunk:
                 return
-            self.size += len(chunk)
-            self._desk.bytes += len(chunk)
-            if self.size > most:
-                raise too_large
-            if self._desk.bytes > self._options.max_memory * MEGABYTE:
-                raise HTTPException(503, "too many bytes are at work; try again", BUSY)
+            size += len(chunk)
+            self._take(size)
             yield chunk
+
+    def _take(self, size: int) -> None:
+        """Hold so many bytes, or as many as are held; HTTPException where there is no room.
+
+        All that a request says it has are held from its start: of requests that each have a part
+        of what they need, none could be answered.
+        """
+        most = self._options.max_request_size * MEGABYTE
+        if size > most:
+            raise HTTPException(413, f"a request of more than the {most:.0f} bytes that are taken")
+        self.hold(max(size, self._held))
+        if self._desk.bytes > self._options.max_memory * MEGABYTE:
+            raise HTTPException(503, "too many bytes are at work; try again", BUSY)
 
     async def whole(self) -> bytes:
         """All of the body."""
@@ -99,8 +113,9 @@ class Body:
         if "expect" not in self._headers:  # who waits to be asked sends nothing
             end = time.monotonic() + LINGER
             with anyio.move_on_after(LINGER), contextlib.suppress(ClientDisconnect):
-                while time.monotonic() < end and await anext(self._stream, b""):
-                    pass
+                async for _ in self._stream:
+                    if time.monotonic() > end:
+                        break
 
 
 async def uploads(body: Body, content_type: str, options: ServeOptions) -> list[Upload]:

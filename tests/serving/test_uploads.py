@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from served import forms, png
+from served import Client, forms, png
 from tiny import LABELS
 
 from graphnets.serving import uploads
@@ -16,15 +16,24 @@ PART = b'--b\r\nContent-Disposition: form-data; name="x"; filename="a.png"\r\n\r
 END = b""
 
 
-def asked(classifier, chunks, headers=(), **options):
-    """(status, error, chunks that were taken) of a request whose body comes in chunk by chunk."""
-    app, taken, sent = serving_app(classifier, ServeOptions(**options)), [], []
-    chunks = iter(chunks)
+DECLARED = [[(b"content-length", b"2100000")], []]
+
+
+def scope_of(headers):
     kind = b"multipart/form-data; boundary=b"
-    scope = {
+    return {
         "type": "http", "method": "POST", "path": "/predict", "query_string": b"", "root_path": "",
         "headers": [(b"host", b"localhost"), (b"content-type", kind), *headers],
     }  # fmt: skip
+
+
+async def ignore(_):
+    pass
+
+
+async def answer_of(app, chunks, headers):
+    """(status, error, chunks that were taken) of a request whose body comes in chunk by chunk."""
+    chunks, taken, sent = iter(chunks), [], []
 
     async def receive():
         await asyncio.sleep(0)
@@ -37,8 +46,13 @@ def asked(classifier, chunks, headers=(), **options):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(asyncio.wait_for(app(scope, receive, send), 30))
+    await asyncio.wait_for(app(scope_of(headers), receive, send), 30)
     return sent[0]["status"], sent[1]["body"].decode(), len(taken)
+
+
+def asked(classifier, chunks, headers=(), **options):
+    app = serving_app(classifier, ServeOptions(**options))
+    return asyncio.run(answer_of(app, chunks, headers))
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +78,28 @@ def test_one_that_says_that_it_is_too_large_is_not_read(classifier):
 
 
 def test_all_requests_together_are_held_to_a_limit(classifier):
-    status, error, taken = asked(classifier, endless(MB), max_memory=2, max_file_size=9)
-    assert (status, taken) == (503, 3) and "too many bytes are at work; try again" in error
+    app = serving_app(classifier, ServeOptions(max_memory=5, max_request_size=3))
+
+    async def beside_a_request_of_3_mb():
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hung_up_later():
+            begun.set()
+            await go_on.wait()
+            return {"type": "http.disconnect"}
+
+        scope = scope_of([(b"content-length", b"3000000")])
+        first = asyncio.create_task(app(scope, hung_up_later, ignore))
+        await begun.wait()
+        found = [await answer_of(app, endless(MB), headers) for headers in DECLARED]
+        go_on.set()
+        await first
+        return [*found, await answer_of(app, endless(MB), [])]
+
+    declared, came, after = asyncio.run(beside_a_request_of_3_mb())
+    assert declared == (503, '{"error": "too many bytes are at work; try again"}', 0)
+    assert came[::2] == (503, 3)  # what names the file, 1 MB, and that is beyond the 5 with 1 more
+    assert after[::2] == (413, 4)
 
 
 def test_too_many_files_are_refused_at_the_first_that_is(classifier):
@@ -106,3 +140,15 @@ def test_a_photo_of_too_many_pixels_is_not_decoded(classifier, ask_with):
         large, fits = ask.post("/predict", files=photos).json()["predictions"]
     assert large["error"] == "10100 pixels are too many; wanted 10000 at most"
     assert fits["label"] in LABELS
+
+
+def test_who_hangs_up_is_forgotten(classifier):
+    app = serving_app(classifier)
+
+    async def hung_up():
+        return {"type": "http.disconnect"}
+
+    asyncio.run(app(scope_of([(b"content-length", b"3000000")]), hung_up, ignore))
+    metrics = Client(app).get("/metrics").text
+    assert "graphnets_requests_at_work 0.0" in metrics
+    assert 'graphnets_requests_total{path="/predict",status="400"} 1.0' in metrics

@@ -34,7 +34,7 @@ def _limit(name: str, kind: click.ParamType, help: str):
         help="A name that the server is called by, besides this machine's own; several times for "
         "several.  [default: any, at a --host that others reach]",
     ),
-    click.option("--access_log", is_flag=True, help="Log each request on standard error."),
+    click.option("--access_log", is_flag=True, help="Print a line for each request."),
     _limit("top_k", click.IntRange(1), "Classes to name."),
     _limit("model_name", click.STRING, "In the paths of TensorFlow Serving's API."),
     _limit("max_files", click.IntRange(1), "Photos of a request."),
@@ -57,11 +57,18 @@ def serve(**flags) -> None:
     graph, labels = _files(*(flags.pop(name) for name in ("output_dir", "graph", "labels")))
     host, port, access_log = (flags.pop(name) for name in ("host", "port", "access_log"))
     named = flags.pop("allow_host")
-    hosts = (*LOCAL, *named) if named or is_local(host) else (ANY,)
-    limits = ServeOptions(hosts=hosts, **flags)
+    limits = ServeOptions(hosts=_names(host, named, is_local(host)), **flags)
     check_installed()
     with listen(host, port) as listening:
         _serve(listening, graph, labels, entry, limits, access_log)
+
+
+def _names(host: str, named: tuple[str, ...], local: bool) -> tuple[str, ...]:
+    """What the server may be called, as Host headers have it."""
+    if not (local or named):
+        return (ANY,)
+    own = f"[{host}]" if ":" in host else host
+    return tuple(dict.fromkeys((*LOCAL, *([own] if local else []), *named)))
 
 
 def _files(output_dir: str | None, graph: str | None, labels: str | None) -> tuple[str, str]:

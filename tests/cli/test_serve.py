@@ -51,6 +51,7 @@ def test_files_and_limits_may_be_named(folder, served):
     [
         ([], LOCAL),
         (["--host", "localhost"], LOCAL),
+        (["--host", "127.0.0.2"], (*LOCAL, "127.0.0.2")),
         (["--host", "0.0.0.0"], (ANY,)),
         (["--host", "0.0.0.0", "--allow_host", "a.example"], (*LOCAL, "a.example")),
         (["--allow_host", "a.example", "--allow_host", "b"], (*LOCAL, "a.example", "b")),

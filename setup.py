@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+SERVE = ["starlette>=1.0", "uvicorn>=0.30", "python-multipart>=0.0.20", "prometheus-client>=0.20"]
 
 setup(
     name="graphnets",
@@ -19,6 +20,7 @@ setup(
     package_data={
         "graphnets": ["py.typed"],
         "graphnets.report": ["page/*"],
+        "graphnets.serving": ["*.html"],
         "graphnets.names_data": ["*.csv", "*.txt"],
     },
     python_requires=">=3.10",
@@ -52,10 +54,13 @@ setup(
             "pyarrow>=15",
             "av>=17.1",
             "pillow_heif>=0.16",
+            "httpx>=0.27",
+            *SERVE,
         ],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],
         "parquet": ["pyarrow>=15"],
+        "serve": SERVE,
         "video": ["av>=17.1"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],

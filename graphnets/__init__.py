@@ -42,6 +42,8 @@ _ROOMS = {  # the public names, by the module that each lives in
     "jobs.compare": ["compare"],
     "jobs.check": ["check"],
     "jobs.signs": ["draw_signs"],
+    "serving.options": ["ServeOptions"],
+    "serving.app": ["serving_app"],
 }
 _MODULES = {name: module for module, names in _ROOMS.items() for name in names}
 

@@ -102,9 +102,9 @@ class Explainer(Classifier):
         Photos are read as the results are taken: memory does not grow with their number.
         Raises GraphnetsError for what is no path or class, and if the graph fails on a photo.
         """
-        read = ahead(self._items(paths, classes), lambda item: self._read(item[0]))
+        read = ahead(self._items(paths, classes), lambda item: self.read(item[0]))
         # Passes over one photo fill batches by themselves.
-        together = self._takes_batches and not self._occlusion
+        together = self.takes_batches and not self._occlusion
         batches = batched(read) if together else ([one] for one in read)
         found = in_runs(batches, self._of_batch)
         return (explanation for results in found for explanation in results())
@@ -148,9 +148,9 @@ class Explainer(Classifier):
 
     def _alone(self, path: File, number: int | None) -> Explanation:
         try:
-            self._row(path)  # says what is wrong with a photo, and with a graph
+            self.row(path)  # says what is wrong with a photo, and with a graph
             with soundness.running(self._source):
-                [found] = self._run_on([(number, self._read(path))])
+                [found] = self._run_on([(number, self.read(path))])
         except PhotoError as error:
             return Explanation(os.fspath(path), problem=str(error))
         return self._told(path, *found)
@@ -181,15 +181,15 @@ class Explainer(Classifier):
     ) -> list[tuple[np.ndarray, int, np.ndarray]]:
         """As `_grad_cam`."""
         found = []
-        for value, scores, given in zip(values, self._run(values), numbers, strict=True):
+        for value, scores, given in zip(values, self.run(values), numbers, strict=True):
             number = int(scores[: len(self.labels)].argmax()) if given is None else given
             rows, columns = (spans(length) for length in value.shape[:2])
             places = [(row, column) for row in rows for column in columns]
             left = []
-            step = BATCH if self._takes_batches else 1
+            step = BATCH if self.takes_batches else 1
             for start in range(0, len(places), step):
                 part = places[start : start + step]
-                left += [*self._run(_covered(value, part, self._grey))[:, number]]
+                left += [*self.run(_covered(value, part, self._grey))[:, number]]
             heat = scores[number] - np.reshape(left, (len(rows), len(columns)))
             found.append((scores, number, heat.astype(np.float32)))
         return found

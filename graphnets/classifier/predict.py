@@ -28,6 +28,7 @@ from graphnets.networks.frozen import read_graph_def
 from graphnets.networks.nodes import operations_behind
 from graphnets.photos import images, jpeg
 from graphnets.photos.folders import photo_paths as photo_paths
+from graphnets.photos.images import Held
 from graphnets.photos.reading import ahead, batched, in_runs
 from graphnets.photos.video import Frame, check_every, with_frames
 from graphnets.sessions import Session
@@ -95,15 +96,19 @@ class Classifier:
 
         Raises PhotoError if the photo cannot be read, GraphnetsError if the graph fails on it.
         """
-        return self._row(path)[: len(self.labels)]
+        return self.row(path)[: len(self.labels)]
 
-    def _row(self, path: File) -> np.ndarray:
+    def row(self, path: File | Held) -> np.ndarray:
+        """float32 of one photo: its scores, and behind them what `Rules.more` gives.
+
+        Raises as `scores` does.
+        """
         with contents_of(path) as data:
             contents = {self._contents: data}
             try:
                 value = path.value if isinstance(path, Frame) else None
                 value = self._session.run(self._value, contents) if value is None else value
-                scores = self._run(value)
+                scores = self.run(value)
             except tf.errors.OpError as error:
                 if data:  # else it is a frame, which could be read
                     self._picture(contents)  # another tool's graph can fail by itself
@@ -111,15 +116,15 @@ class Classifier:
                 raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
             return scores[0]
 
-    def _read(self, path: File) -> np.ndarray:
-        """A photo as `_run` takes it, (1, height, width, 3)."""
+    def read(self, path: File | Held) -> np.ndarray:
+        """A photo as `run` takes it, (1, height, width, 3); `row` tells why there is none."""
         with contents_of(path) as data:
             value = self._session.run(self._value, {self._contents: data})
         if isinstance(path, Frame):
             path.value, path.png = value, b""
         return value
 
-    def _run(self, values: np.ndarray) -> np.ndarray:
+    def run(self, values: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of photos (n, height, width, 3), or of one photo's bytes ().
 
         Behind the scores stands what `Rules.more` gives.
@@ -149,6 +154,28 @@ class Classifier:
         except tf.errors.InvalidArgumentError:
             raise PhotoError("damaged or cut off") from None
 
+    @property
+    def takes_batches(self) -> bool:
+        """Whether `run` takes several photos at a time."""
+        return _is_free(self._entry) and _is_free(self._output)
+
+    def prediction(self, name: str, row: Callable[[], np.ndarray], top_k: int = 5) -> Prediction:
+        """What follows from a photo's row, or from the PhotoError that `row` raises."""
+        return next(predictions(iter([(name, row)]), self.labels, top_k, self._rules))
+
+    def outputs(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Photos' rows (n, ...) by the names of a SavedModel's outputs: `scores`, those of rules.
+
+        All have n rows but `thresholds`, (classes,).
+        """
+        found = {"scores": rows[:, : len(self.labels)]}
+        if self._rules.thresholds is not None:
+            found["thresholds"] = self._rules.thresholds
+        if self._rules.unknown_above is not None:
+            found["unknown_score"] = rows[:, -1]
+            found["is_unknown"] = rows[:, -1] > np.float32(self._rules.unknown_above)
+        return found
+
     def predict(
         self, paths: File | Iterable[File], top_k: int = 5, every: float = 1.0
     ) -> Iterator[Prediction]:
@@ -161,10 +188,10 @@ class Classifier:
         Raises GraphnetsError for what is no path, and if the graph fails on a photo.
         """
         paths = with_frames(each_path(paths), check_every(every))
-        if self._takes_batches:
-            results = in_batches(paths, self._read, self._run, self._row)
+        if self.takes_batches:
+            results = in_batches(paths, self.read, self.run, self.row)
         else:
-            results = ahead(paths, self._row)
+            results = ahead(paths, self.row)
         return predictions(results, self.labels, top_k, self._rules)
 
 
@@ -216,12 +243,15 @@ def each_path(paths: File | Iterable[File]) -> Iterator[File]:
 
 
 @contextmanager
-def contents_of(photo: File | Frame) -> Iterator[bytes]:
+def contents_of(photo: File | Frame | Held) -> Iterator[bytes]:
     """The bytes of a photo as a graph takes them; PhotoError where there are none."""
     if isinstance(photo, Frame):
         if photo.problem:
             raise PhotoError(photo.problem)
         yield photo.png
+    elif isinstance(photo, Held):
+        with images.room_for(photo) as data:
+            yield images.contents(data)
     else:
         with images.opened(_checked_path(photo)) as data:
             yield images.contents(data)

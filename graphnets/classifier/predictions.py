@@ -35,6 +35,22 @@ class Prediction:
     unknown: bool | None = None
     time: float | None = None
 
+    def found(self) -> dict:
+        """What was found, for JSON: `top`, with `label` and `score` or `labels`; or `problem`."""
+        if self.problem:
+            return {"problem": self.problem}
+        top = _labelled(self.top)
+        if self.labels is not None:
+            return {"labels": _labelled(self.labels), "top": top}
+        if self.unknown:  # whoever reads the label alone is not to take it for one
+            return {"unknown": True, "label": None, "score": None, "top": top}
+        known = {} if self.unknown is None else {"unknown": False}
+        return {**known, **top[0], "top": top}
+
+
+def _labelled(scores: list[tuple[str, float]]) -> list[dict]:
+    return [{"label": label, "score": score} for label, score in scores]
+
 
 class Rules(NamedTuple):
     """What a graph of `export` says besides its scores.

@@ -13,6 +13,7 @@ from graphnets.cli.check import check
 from graphnets.cli.explain import explain
 from graphnets.cli.photos import classify, extract, predict
 from graphnets.cli.report import report
+from graphnets.cli.serve import serve
 from graphnets.cli.terminal import open_closed_streams, stopping
 from graphnets.cli.training import compare, demo, retrain
 from graphnets.cli.weights import convert, fetch, inspect
@@ -60,8 +61,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    check, retrain, compare, report, predict, explain, extract, fetch, inspect, convert, classify,
-    demo,
+    check, retrain, compare, report, predict, explain, serve, extract, fetch, inspect, convert,
+    classify, demo,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -48,19 +48,6 @@ def _refuse(instead: str, _: click.Context, parameter: click.Parameter, value: o
         raise click.UsageError(f"--{parameter.name} is retrain.py's and not taken; {instead}")
 
 
-graph_flags = options(  # of a trained graph
-    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
-    click.option(
-        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
-    ),
-    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
-    click.option("--output_layer", default=OUTPUT),
-    click.option("--input_height", type=int, help="[default: the graph's]"),
-    click.option("--input_width", type=int, help="[default: the graph's]"),
-    click.option("--input_mean", type=float, help="[default: 0]"),
-    click.option("--input_std", type=float, help="[default: 255]"),
-)
-
 network_flags = options(
     click.option(
         "--architecture",
@@ -98,6 +85,23 @@ network_flags = options(
         envvar="GRAPHNETS_MODEL_DIR",
         help="Where `graphnets fetch` puts files.  [default: the user's cache]",
     ),
+)
+
+entry_flags = options(  # of a classifier's graph, which may be another tool's
+    click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
+    click.option("--output_layer", default=OUTPUT),
+    click.option("--input_height", type=int, help="[default: the graph's]"),
+    click.option("--input_width", type=int, help="[default: the graph's]"),
+    click.option("--input_mean", type=float, help="[default: 0]"),
+    click.option("--input_std", type=float, help="[default: 255]"),
+)
+
+graph_flags = options(  # of a trained graph
+    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
+    click.option(
+        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
+    ),
+    entry_flags,
 )
 
 table_flags = options(

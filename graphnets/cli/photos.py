@@ -81,23 +81,7 @@ def _say_predictions(predictions: Iterable, as_json: bool) -> None:
 
 def _as_json(prediction) -> dict:
     time = {} if prediction.time is None else {"time": prediction.time}
-    return {"path": prediction.path, **time, **_found_as_json(prediction)}
-
-
-def _found_as_json(prediction) -> dict:
-    if prediction.problem:
-        return {"problem": prediction.problem}
-    top = _each_as_json(prediction.top)
-    if prediction.labels is not None:
-        return {"labels": _each_as_json(prediction.labels), "top": top}
-    if prediction.unknown:  # whoever reads the label alone is not to take it for one
-        return {"unknown": True, "label": None, "score": None, "top": top}
-    known = {} if prediction.unknown is None else {"unknown": False}
-    return {**known, **top[0], "top": top}
-
-
-def _each_as_json(labels: list[tuple[str, float]]) -> list[dict]:
-    return [{"label": label, "score": score} for label, score in labels]
+    return {"path": prediction.path, **time, **prediction.found()}
 
 
 @click.command()

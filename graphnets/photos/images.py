@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import BinaryIO, TypeVar
 
@@ -104,6 +105,31 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
             except OSError as error:
                 raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
             yield data
+
+
+@dataclass(frozen=True)
+class Held:
+    """A photo in memory, which is no path: its name, all bytes of its file, pixels it may have."""
+
+    name: str
+    data: bytes
+    most_pixels: int = MAX_PIXELS
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@contextmanager
+def room_for(photo: Held) -> Iterator[bytes]:
+    """The bytes of a photo in memory, once there is room for its pixels; decode them in the block.
+
+    Raises PhotoError if it has too many.
+    """
+    wanted = _pixels(io.BytesIO(photo.data))
+    if wanted > photo.most_pixels:
+        raise PhotoError(f"{wanted} pixels are too many; wanted {photo.most_pixels} at most")
+    with ROOM.taking(wanted):
+        yield photo.data
 
 
 def _pixels(file: BinaryIO) -> int:

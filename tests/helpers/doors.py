@@ -330,4 +330,8 @@ CALLS = [
     ("draw_signs", lambda w: g.draw_signs(w.root, 1.5), "per_class is 1.5, wanted a whole number"),
     ("draw_signs", lambda w: g.draw_signs(w.root, -1), "per_class is -1, wanted 0 or more"),
     ("draw_signs", lambda w: g.draw_signs(w.root, 1, "a"), "seed is 'a', wanted a whole number"),
+    ("ServeOptions", lambda w: g.ServeOptions(max_files="3"), "max_files is '3', wanted a whole"),
+    ("ServeOptions", lambda w: g.ServeOptions(hosts="a"), "hosts is 'a', wanted a list of names"),
+    ("serving_app", lambda w: g.serving_app(w.graph), "classifier is .*, wanted a graphnets.Class"),
+    ("serving_app", lambda w: g.serving_app(w.classifier, {}), "options is of the type dict, want"),
 ]

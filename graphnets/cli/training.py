@@ -63,7 +63,7 @@ def retrain(**flags) -> None:
         say(stopped, err=True)
         raise SystemExit(128 + signal.SIGTERM) from None
     report(result, misclassified)
-    say_where(chosen)
+    say_where(chosen, result.photos)
     accuracy = result.metrics["test_accuracy"]
     if least is not None and (accuracy is None or accuracy < least):
         raise GraphnetsError(f"the test accuracy is {accuracy}, wanted at least {least}")
@@ -144,4 +144,4 @@ def demo(output_dir: str, per_class: int) -> None:
     for prediction in classifier.predict(tested.path.iloc[:: len(tested) // 3][:3], top_k=2):
         top = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top)
         say(f"  {prediction.path}: {top}")
-    say_where(options)
+    say_where(options, result.photos)

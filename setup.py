@@ -47,6 +47,7 @@ setup(
             "pyarrow>=15",
             "av>=17.1",
             "pillow_heif>=0.16",
+            "tensorboard>=2.16",
         ],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],

@@ -129,8 +129,8 @@ def _checked_run(flags: dict) -> tuple[str, RetrainOptions]:
 @click.option("--per_class", type=click.IntRange(5), default=30, help="Photos of each sign.")
 def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
-    check_writable(Path(output_dir) / "photos")
     options = demo_options(output_dir)
+    check_writable(Path(output_dir) / "photos")
     check_outputs(options)
     with quiet_tensorflow():
         from graphnets.classifier.predict import Classifier

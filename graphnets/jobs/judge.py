@@ -23,11 +23,15 @@ from graphnets.training.tune import Stored, Tuned, features_behind
 
 
 class Judged(NamedTuple):
-    """head: ready for use; predicted: the label of each test photo; figures: as in metrics.json."""
+    """head: ready for use; predicted: the label of each test photo; figures: as in metrics.json.
+
+    testing: the head's features of the test photos, float32 (n, features).
+    """
 
     head: Head
     predicted: list[str]
     figures: dict
+    testing: np.ndarray
 
 
 def judged(
@@ -74,7 +78,8 @@ def judged(
         "calibration": _calibration(logits, splits[2].labels, warmth, len(truth)),
         "unknown": about_unknown,
     }
-    return Judged(head, _names(head.probabilities(testing), head.thresholds, labels), figures)
+    predicted = _names(head.probabilities(testing), head.thresholds, labels)
+    return Judged(head, predicted, figures, testing)
 
 
 def _figures(

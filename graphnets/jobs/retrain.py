@@ -23,6 +23,7 @@ import graphnets
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
+from graphnets.jobs.board import write_board
 from graphnets.jobs.earlier import Earlier, earlier
 from graphnets.jobs.judge import judged
 from graphnets.jobs.options import RetrainOptions, check_outputs
@@ -79,7 +80,7 @@ def retrain(
     job = _prepared(images, network, options, seconds, progress, say)
     with seconds("more heads"):
         options, heads = _more_heads(job, options, say)
-    tuned = _trained(job, options, seconds, progress, say)
+    tuned, run = _trained(job, options, seconds, progress, say)
     with seconds("evaluation"):
         tested = job.photos[job.photos.split == "testing"]
         behind = job.cut, job.names
@@ -102,6 +103,8 @@ def retrain(
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
     _write_figures(metrics, photos, Path(options.output_dir))
+    if run:
+        write_board(run, found, tested, say)
     return Result(metrics, photos, found.head, tuned.network)
 
 
@@ -157,15 +160,17 @@ def _trained(
     seconds: _Seconds,
     progress: Progress,
     say: Callable[[str], object],
-) -> Tuned:
+) -> tuple[Tuned, Path | None]:
+    """What was trained, and the folder of its summaries."""
     start = job.before and job.before.start(job.labels, options.training.seed)
     checkpoints = _checkpoints(job, options, start, say)
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, job.names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
-        return train(
+        tuned = train(
             job.network, job.cut, job.names, job.splits[:2], len(job.labels), options.training,
             Beside(log, checkpoints, progress, *graphs), start,
         )  # fmt: skip
+        return tuned, log.run
 
 
 def _check_validation(

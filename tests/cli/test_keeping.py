@@ -15,16 +15,20 @@ from tiny import LABELS, a_head, pixels, saved, tiny_network
 from graphnets.classifier import export
 from graphnets.classifier.predict import Classifier
 from graphnets.cli.commands import main
+from graphnets.training.unknown import learnt
+
+
+def exported(folder, head):
+    """The flags of the tiny network's classifier."""
+    graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], head)
+    export.write_graph(folder / "graph.pb", graph_def)
+    export.write_labels(folder / "labels.txt", LABELS)
+    return ["--graph", str(folder / "graph.pb"), "--labels", str(folder / "labels.txt")]
 
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory):
-    """Those of the tiny network's classifier."""
-    folder = tmp_path_factory.mktemp("own")
-    graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], a_head())
-    export.write_graph(folder / "graph.pb", graph_def)
-    export.write_labels(folder / "labels.txt", LABELS)
-    return ["--graph", str(folder / "graph.pb"), "--labels", str(folder / "labels.txt")]
+    return exported(tmp_path_factory.mktemp("own"), a_head())
 
 
 @pytest.fixture
@@ -114,6 +118,46 @@ def test_json_lines_alone_stand_on_the_output_while_photos_are_copied(predict, h
     plain = predict("--json", "new_photos").stdout
     done = predict("--json", "--copy_to", "sorted", "new_photos")
     assert done.stdout == plain and "20 photos classified, 1 left out" in done.stderr
+
+
+def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here, tmp_path):
+    thresholds = np.array([0.5, 0.5, 0.5], np.float32)
+    flags = exported(tmp_path, a_head()._replace(independent=True, thresholds=thresholds))
+    lines = CliRunner().invoke(main, ["predict", *flags, "--json", "new_photos"]).stdout
+    command = ["predict", *flags, "--output", "o.csv", "--copy_to", "sorted", "new_photos"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    with open("o.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not row["problem"]]
+    expected = [one for one in map(json.loads, lines.splitlines()) if "labels" in one]
+    named = [[label["label"] for label in one["labels"]] for one in expected]
+    assert [row["labels"] for row in rows] == ["|".join(labels) for labels in named]
+    assert {len(labels) for labels in named} >= {0, 2}
+    copies = {(path.parent.name, path.read_bytes()) for path in (here / "sorted").rglob("*.png")}
+    assert copies == {
+        (label, (here / one["path"]).read_bytes())
+        for one, labels in zip(expected, named, strict=True)
+        for label in labels or ["none"]
+    }
+    assert f"(none)  {sum(not labels for labels in named):6d}\n" in done.stdout
+
+
+def test_photos_of_no_class_have_a_folder_and_no_label(here, tmp_path):
+    random = np.random.default_rng(0)
+    features = random.standard_normal((60, 6)).astype(np.float32)
+    labels = np.arange(60) % 3
+    head = a_head()
+    chances = head.probabilities(features)
+    found = learnt((features, labels), (features, chances), 0.3, None)
+    flags = exported(tmp_path, head._replace(unknown=found))
+    command = ["predict", *flags, "--output", "o.parquet", "--copy_to", "sorted", "new_photos"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    frame = pd.read_parquet("o.parquet")
+    unknown = frame[frame.unknown.eq(True)]
+    assert 0 < len(unknown) and unknown.label.isna().all() and unknown.label_1.notna().all()
+    assert f"(unknown)  {len(unknown):6d}\n" in done.stdout
+    assert len(list((here / "sorted" / "unknown").iterdir())) == len(unknown)
 
 
 def test_frames_of_videos_are_in_the_table_and_not_copied(predict, here):

@@ -54,6 +54,7 @@ setup(
             "pyarrow>=15",
             "av>=17.1",
             "pillow_heif>=0.16",
+            "tensorboard>=2.16",
             "httpx>=0.27",
             *SERVE,
         ],

@@ -77,8 +77,13 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_path(name: str, value: object, wanted: str = "a path") -> None:
-    """Raise GraphnetsError unless the argument is text or a Path; a number is a file descriptor."""
+    """Raise GraphnetsError unless the argument is text or a Path; a number is a file descriptor.
+
+    An empty text is none: what joins it to a name would mean the folder that one happens to be in.
+    """
     check_kind(name, value, str | os.PathLike, wanted)
+    if value == "":
+        raise refused(name, value, wanted)
 
 
 def check_names(name: str, value: object) -> list[str]:

@@ -7,6 +7,7 @@ import errno
 import glob
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,6 +23,10 @@ except ImportError:  # Windows: what a kill leaves behind stays there
     fcntl = None  # type: ignore[assignment]
 
 from graphnets.errors import GraphnetsError, check_path
+
+# Names that Windows keeps for devices, whatever their ending.
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 
 @contextmanager
@@ -154,3 +159,20 @@ def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
         raise GraphnetsError(
             f"{saved_model_dir} is there already; name a new folder for the SavedModel"
         )
+
+
+def folder_name(text: str) -> str:
+    """A text from anywhere as the name of one visible folder, on any system; "_" if nothing stays.
+
+    What no name may have is replaced by "_"; a long one is cut off.
+    """
+    name = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", text)
+    name = re.sub(r"^\.+", lambda dots: "_" * len(dots[0]), name)
+    name = os.fsdecode(os.fsencode(name)[:LONGEST_NAME]).rstrip(". ")
+    return f"_{name}" if not name or RESERVED.match(name) else name
+
+
+def in_or_around(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether one folder lies in the other, or is it, links followed."""
+    here, there = os.path.realpath(os.fspath(one)), os.path.realpath(os.fspath(other))
+    return os.path.commonpath([here, there]) in (here, there)

@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.classifier import export
 from graphnets.classifier.options import InputOptions
 from graphnets.classifier.predictions import Prediction, Results, predictions, read_rules
+from graphnets.classifier.tables import Says
 from graphnets.errors import (
     GraphnetsError,
     PhotoError,
@@ -79,6 +80,12 @@ class Classifier:
         self._takes_batches = _is_free(self._entry) and _is_free(self._output)
         self._session = Session(graph=self._graph)
         self._rules = read_rules(self._session, self.labels, shown(graph))
+
+    def says(self, top_k: int) -> Says:
+        """What its predictions tell, with so many classes named."""
+        rules = self._rules
+        several, unknown = rules.thresholds is not None, rules.unknown_above is not None
+        return Says(min(top_k, len(self.labels)), several, unknown)
 
     def _place_photos(self, options: InputOptions) -> None:
         """Settle where a photo's bytes go, what comes of them, and where that is fed."""

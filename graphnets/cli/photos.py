@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from graphnets.classifier.options import InputOptions
-from graphnets.cli.flags import graph_flags, network_flags, photo_flags
+from graphnets.cli.flags import graph_flags, network_flags, options, photo_flags
+from graphnets.cli.keeping import Keeping, bar, check_keeping, keep, say_predictions
 from graphnets.cli.network import check_network, check_photos, opened
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import check_readable, check_target, check_writable
-from graphnets.photos.folders import is_video
+from graphnets.photos.folders import is_video, photo_paths
 
 # Endings that say another format than what `extract` writes.
 OTHER_FORMATS = (
@@ -32,56 +31,48 @@ every_flag = click.option(
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@every_flag
-@graph_flags
+@options(
+    click.option("--top_k", type=click.IntRange(1), default=5, help="Classes to name."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+    click.option(
+        "--output",
+        type=click.Path(),
+        help="A .csv, .jsonl or .parquet to write in place of a line a photo.",
+    ),
+    click.option(
+        "--copy_to",
+        type=click.Path(),
+        help="Copy the photos to this folder, in folders by label; nothing is overwritten.",
+    ),
+    click.option(
+        "--min_score",
+        type=float,
+        help="With --copy_to: a photo whose score is below goes to the folder 'unsure'.",
+    ),
+    every_flag,
+    graph_flags,
+)
 def predict(**flags) -> None:
     """Classify PHOTOS, files or whole folders, with a trained graph.
 
     The --input_ flags but the first are for another tool's graph that takes pictures, not bytes.
     """
-    photos, top_k, as_json = (flags.pop(name) for name in ("photos", "top_k", "as_json"))
-    every = flags.pop("every")
+    photos, top_k, every = (flags.pop(name) for name in ("photos", "top_k", "every"))
+    keeping = Keeping(**{name: flags.pop(name) for name in Keeping._fields})
     graph, labels = flags.pop("graph"), flags.pop("labels")
     entry = InputOptions(**flags)
     for path in (graph, labels):
         check_readable(path)
+    check_keeping(keeping, photos)
     with quiet_tensorflow():
-        from graphnets.classifier.predict import Classifier, photo_paths
+        from graphnets.classifier.predict import Classifier
 
     classifier = Classifier(graph, labels, entry)
-    _say_predictions(classifier.predict(photo_paths(photos), top_k, every), as_json)
-
-
-def _say_predictions(predictions: Iterable, as_json: bool) -> None:
-    read = left_out = 0
-    for prediction in predictions:
-        if prediction.problem:
-            left_out += 1
-            click.echo(f"{shown(prediction.path)}: left out, {shown(prediction.problem)}", err=True)
-        else:
-            read += 1
-        if as_json:
-            click.echo(json.dumps(_as_json(prediction)))
-        elif not prediction.problem:
-            time = "" if prediction.time is None else f" {prediction.time:.3f} s"
-            click.echo(f"{shown(prediction.path)}{time}")
-            if prediction.unknown:
-                click.echo("  unknown: none of the classes; the likeliest of them:")
-            if prediction.labels == []:
-                click.echo("  none of the labels")
-            for label, score in prediction.top if prediction.labels is None else prediction.labels:
-                click.echo(f"  {score:.4f}  {shown(label)}")
-    if left_out:
-        click.echo(f"{read} photos classified, {left_out} left out", err=True)
-    if not read:
-        raise GraphnetsError("no photo could be classified; wanted readable pictures")
-
-
-def _as_json(prediction) -> dict:
-    time = {} if prediction.time is None else {"time": prediction.time}
-    return {"path": prediction.path, **time, **prediction.found()}
+    predictions = classifier.predict(photo_paths(photos), top_k, every)
+    if keeping.output is None and keeping.copy_to is None:
+        say_predictions(predictions, keeping.as_json)
+    else:
+        keep(bar(predictions, photos), keeping, classifier.labels, classifier.says(top_k))
 
 
 @click.command()
@@ -173,7 +164,6 @@ def classify(images: tuple[str, ...], top_k: int, as_json: bool, **flags) -> Non
     check_network(flags)
     with quiet_tensorflow():
         from graphnets.classifier.classify import ImageNetClassifier
-        from graphnets.classifier.predict import photo_paths
 
     classifier = ImageNetClassifier(opened(flags))
-    _say_predictions(classifier.predict(photo_paths(images), top_k), as_json)
+    say_predictions(classifier.predict(photo_paths(images), top_k), as_json)

@@ -7,6 +7,7 @@ import gc
 import os
 import platform
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -252,14 +253,38 @@ def say_left_out(photos) -> None:
             click.echo(f"  {shown(row.path)}: {shown(row.problem)}")
 
 
-def say_where(options) -> None:
-    """Say what was written where, and how to use it."""
+def say_where(options, photos) -> None:
+    """Say what was written where, and how to use it, on one of the photos that were read."""
     click.echo(f"classifier  {options.graph_path}\nlabels      {options.labels_path}")
     report = ["report.html"] if options.report else []
     for name in ("metrics.json", "photos.csv", "curves.csv", *report):
         click.echo(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
-    command = ["graphnets", "predict", "--graph", options.graph_path]
+    command = [*_program(), "predict", "--graph", options.graph_path]
     command += ["--labels", options.labels_path]
     if options.final_tensor_name != OUTPUT:
         command += ["--output_layer", options.final_tensor_name]
-    click.echo(f"try it with `{shlex.join(map(str, command))} PHOTO...`")
+    usable = photos[photos.problem == ""].sort_values("split", kind="stable")  # testing is first
+    photo = usable.path.iloc[0]
+    command.append(os.path.join(os.curdir, photo) if photo.startswith("-") else photo)
+    click.echo(f"try it with `{' '.join(_pasted(str(word)) for word in command)}`")
+
+
+def _program() -> list[str]:
+    """What starts this program again: `graphnets` where the shell finds it."""
+    started, found = Path(sys.argv[0]), shutil.which("graphnets")
+    if started.parts[-2:] == ("graphnets", "__main__.py"):
+        return [sys.executable, "-m", "graphnets"]
+    if started.name == "graphnets" and os.path.realpath(found or "") != os.path.realpath(started):
+        return [sys.argv[0]]
+    return ["graphnets"]
+
+
+def _pasted(word: str) -> str:
+    """A word of a command line, quoted for a shell, on one line and printable whatever is in it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = "".join(
+        c if c.isprintable() and c not in "\\'" else "".join(f"\\x{n:02x}" for n in os.fsencode(c))
+        for c in word
+    )
+    return f"$'{escaped}'"  # as POSIX has it since 2024, and bash and zsh long before

@@ -63,7 +63,7 @@ def retrain(**flags) -> None:
         say(stopped, err=True)
         raise SystemExit(128 + signal.SIGTERM) from None
     report(result, misclassified)
-    say_where(chosen)
+    say_where(chosen, result.photos)
     accuracy = result.metrics["test_accuracy"]
     if least is not None and (accuracy is None or accuracy < least):
         raise GraphnetsError(f"the test accuracy is {accuracy}, wanted at least {least}")
@@ -129,8 +129,8 @@ def _checked_run(flags: dict) -> tuple[str, RetrainOptions]:
 @click.option("--per_class", type=click.IntRange(5), default=30, help="Photos of each sign.")
 def demo(output_dir: str, per_class: int) -> None:
     """Draw traffic signs, train on them, report, predict: the whole job in minutes."""
-    check_writable(Path(output_dir) / "photos")
     options = demo_options(output_dir)
+    check_writable(Path(output_dir) / "photos")
     check_outputs(options)
     with quiet_tensorflow():
         from graphnets.classifier.predict import Classifier
@@ -144,4 +144,4 @@ def demo(output_dir: str, per_class: int) -> None:
     for prediction in classifier.predict(tested.path.iloc[:: len(tested) // 3][:3], top_k=2):
         top = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top)
         say(f"  {prediction.path}: {top}")
-    say_where(options)
+    say_where(options, result.photos)

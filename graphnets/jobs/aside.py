@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import errno
 import os
-import re
 import shutil
 from collections import Counter
 from itertools import count
@@ -14,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from graphnets.errors import GraphnetsError, check_path, shown
-from graphnets.files import check_writable, writing
+from graphnets.files import check_writable, folder_name, in_or_around, writing
 from graphnets.jobs.findings import Finding
 from graphnets.photos.folders import is_table
 from graphnets.photos.listing import Images
@@ -27,8 +26,7 @@ def check_aside(images: Images, folder: str | os.PathLike[str]) -> None:
     """Raise GraphnetsError unless files can be moved to a folder that is apart from the images."""
     check_path("move_to", folder, "the path of a folder")
     if not isinstance(images, pd.DataFrame) and not is_table(images):
-        here, there = os.path.realpath(os.fspath(images)), os.path.realpath(os.fspath(folder))
-        if os.path.commonpath([here, there]) in (here, there):
+        if in_or_around(images, folder):
             raise GraphnetsError(
                 f"move_to is {shown(folder)}, in or around {shown(images)}, where it would be "
                 "taken for a class; name a folder elsewhere"
@@ -54,7 +52,7 @@ def move_aside(
         needed = listed[path] > 1 or (not link and leading[os.path.realpath(path)] > 1)
         if needed or not (link or os.path.isfile(path)):
             continue
-        target = _move(path, Path(folder) / _safe(labels[path]))
+        target = _move(path, Path(folder) / folder_name(labels[path]))
         row = dict(zip(COLUMNS, (path, target, labels[path], reason), strict=True))
         _note(Path(folder) / LIST, row)
         moved.append(row)
@@ -74,12 +72,6 @@ def _later(photos: pd.DataFrame) -> dict[str, str]:
     later = usable.path != first
     rows = zip(usable.path[later], first[later], strict=True)
     return {path: f"a copy of {original}" for path, original in rows}
-
-
-def _safe(label: str) -> str:
-    """A folder's name from a label, which a table may have from anywhere."""
-    name = re.sub(r"[/\\\0]", "_", label)
-    return name if name.strip(". ") else "_"
 
 
 def _move(path: str, folder: Path) -> str:

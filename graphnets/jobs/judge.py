@@ -26,12 +26,14 @@ class Judged(NamedTuple):
     """head: ready for use; predicted: the label of each test photo; figures: as in metrics.json.
 
     scores: what the head gives to each test photo, float32 (n, classes).
+    testing: the head's features of the test photos, float32 (n, features).
     """
 
     head: Head
     predicted: list[str]
     scores: np.ndarray
     figures: dict
+    testing: np.ndarray
 
 
 def judged(
@@ -79,7 +81,7 @@ def judged(
         "unknown": about_unknown,
     }
     scores = head.probabilities(testing)
-    return Judged(head, _names(scores, head.thresholds, labels), scores, figures)
+    return Judged(head, _names(scores, head.thresholds, labels), scores, figures, testing)
 
 
 def _figures(

@@ -54,6 +54,7 @@ class RetrainOptions:
     report: also write report.html, the run to be looked at.
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
     is then (0: none).
+    Of outputs that may be None, "" is None.
     """
 
     endpoint: str | None = None  # None: the network's default
@@ -106,6 +107,8 @@ class RetrainOptions:
 
     def _check_kinds(self) -> None:
         for name in PATHS:
+            if getattr(self, name) == "" and name not in NEEDED:
+                object.__setattr__(self, name, None)  # a script's empty variable
             if getattr(self, name) is not None or name in NEEDED:
                 check_path(name, getattr(self, name))
         for name in ("testing_percentage", "validation_percentage"):
@@ -249,6 +252,7 @@ def compared_files(options: RetrainOptions) -> list[Path]:
 
 def demo_options(output_dir: str | os.PathLike[str]) -> RetrainOptions:
     """Those of `demo`, all of whose files lie in one folder."""
+    check_path("output_dir", output_dir)
     folder = Path(output_dir)
     return RetrainOptions(
         endpoint=DEMO_ENDPOINT,

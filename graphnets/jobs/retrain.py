@@ -23,6 +23,7 @@ import graphnets
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
+from graphnets.jobs.board import write_board
 from graphnets.jobs.earlier import Earlier, earlier
 from graphnets.jobs.judge import judged
 from graphnets.jobs.opinions import with_doubts, with_scores
@@ -83,7 +84,7 @@ def retrain(
     job = _prepared(images, network, options, seconds, progress, say)
     with seconds("more heads"):
         options, heads = _more_heads(job, options, say)
-    tuned, points = _trained(job, options, seconds, progress, say)
+    tuned, log = _trained(job, options, seconds, progress, say)
     with seconds("evaluation"):
         tested = job.photos[job.photos.split == "testing"]
         behind = job.cut, job.names
@@ -107,10 +108,12 @@ def retrain(
         **_provenance(network, job.names, photos, options),
         "seconds": {**seconds.measured, "training_step": tuned.seconds_per_step},
     }
-    _write_figures(metrics, photos, points, Path(options.output_dir))
+    _write_figures(metrics, photos, log.points, Path(options.output_dir))
     if options.report:
         say("writing report.html")
         write_report(options.output_dir, options.graph_path, options.labels_path)
+    if log.run:
+        write_board(log.run, found, tested, say)
     return Result(metrics, photos, found.head, tuned.network)
 
 
@@ -166,7 +169,8 @@ def _trained(
     seconds: _Seconds,
     progress: Progress,
     say: Callable[[str], object],
-) -> tuple[Tuned, list[Point]]:
+) -> tuple[Tuned, Summaries]:
+    """What was trained, and its curves."""
     start = job.before and job.before.start(job.labels, options.training.seed)
     checkpoints = _checkpoints(job, options, start, say)
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, job.names, options)
@@ -175,7 +179,7 @@ def _trained(
             job.network, job.cut, job.names, job.splits[:2], len(job.labels), options.training,
             Beside(log, checkpoints, progress, *graphs), start,
         )  # fmt: skip
-        return tuned, log.points
+        return tuned, log
 
 
 def _check_validation(

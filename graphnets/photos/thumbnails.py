@@ -5,11 +5,30 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from PIL import Image, ImageOps
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images
+
+
+def squares(paths: Iterable[str | os.PathLike[str]], side: int) -> list[Image.Image]:
+    """Of each photo its `thumbnail` in the middle of a white square; grey if it cannot be read."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(partial(_square, side=side), paths))
+
+
+def _square(path: str | os.PathLike[str], side: int) -> Image.Image:
+    square = Image.new("RGB", (side, side), "white")
+    try:
+        small = thumbnail(path, side)
+    except PhotoError:
+        return Image.new("RGB", (side, side), "grey")
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return square
 
 
 def thumbnail(path: str | os.PathLike[str], side: int) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Point(NamedTuple):
 
 
 class Summaries:
-    """Loss and accuracy for TensorBoard, in a new folder of `parent`; None: nowhere.
+    """Loss and accuracy for TensorBoard, in a new folder of `parent`, `run`; None: nowhere.
 
     points: all of them, of the phases before those of this process, too.
     """
@@ -37,16 +37,13 @@ class Summaries:
         self.points: list[Point] = []
         self._writers = {}
         self._parent = parent
+        self.run: Path | None = None
         if parent is not None:
             with self._writing():
-                run = _new_folder(Path(parent))
+                self.run = _new_folder(Path(parent))
                 for split in ("train", "validation"):
-                    (run / split).mkdir()
-                    name = str(run / split / f"events.out.tfevents.{int(time.time())}")
-                    # FileWriter writes in a thread, whose errors would be tracebacks.
-                    self._writers[split] = tf.io.TFRecordWriter(name)
-                    version = tf.Event(wall_time=time.time(), file_version="brain.Event:2")
-                    self._writers[split].write(version.SerializeToString())
+                    (self.run / split).mkdir()
+                    self._writers[split] = event_file(self.run / split)
 
     def add(self, split: str, number: int, loss: float, accuracy: float) -> None:
         """Write the figures of a split after step `number` of the present phase."""
@@ -57,12 +54,7 @@ class Summaries:
                 for tag, value in (("cross_entropy", loss), ("accuracy", accuracy))
             ]
             with self._writing():
-                event = tf.Event(
-                    wall_time=time.time(),
-                    step=self.offset + number,
-                    summary=tf.Summary(value=values),
-                )
-                self._writers[split].write(event.SerializeToString())
+                add_event(self._writers[split], self.offset + number, values)
 
     def __enter__(self) -> Summaries:
         return self
@@ -72,16 +64,36 @@ class Summaries:
             for writer in self._writers.values():
                 writer.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, tf.errors.OpError) as error:
-            reason = getattr(error, "strerror", None) or getattr(error, "message", error)
-            raise GraphnetsError(
-                f"the summaries in {self._parent} cannot be written: {reason}; name another folder "
-                "with --summaries_dir"
-            ) from None
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing_summaries(self._parent)
+
+
+@contextmanager
+def writing_summaries(folder: str | os.PathLike[str] | None) -> Iterator[None]:
+    """GraphnetsError, naming the folder, in place of the error that a full disk is to the block."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise GraphnetsError(
+            f"the summaries in {folder} cannot be written: {reason}; name another folder "
+            "with --summaries_dir"
+        ) from None
+
+
+def event_file(folder: Path) -> tf.io.TFRecordWriter:
+    """A new file of events in a folder; close it."""
+    # FileWriter writes in a thread, whose errors would be tracebacks.
+    writer = tf.io.TFRecordWriter(str(folder / f"events.out.tfevents.{int(time.time())}"))
+    version = tf.Event(wall_time=time.time(), file_version="brain.Event:2")
+    writer.write(version.SerializeToString())
+    return writer
+
+
+def add_event(writer: tf.io.TFRecordWriter, step: int, values: list[tf.Summary.Value]) -> None:
+    """Write what was found at a step."""
+    event = tf.Event(wall_time=time.time(), step=step, summary=tf.Summary(value=values))
+    writer.write(event.SerializeToString())
 
 
 def _new_folder(parent: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from graphnets.cli.terminal import quiet_tensorflow, say_where
@@ -77,19 +78,63 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
     assert (tmp_path / "kept").read_text() == "data"
 
 
+def tried(capsys, options, path="photos/a.jpg"):
+    """The command that is said to try, of a run with a photo for testing at `path`."""
+    rows = [("broken", "testing", "damaged"), ("learnt.jpg", "training", ""), (path, "testing", "")]
+    say_where(options, pd.DataFrame(rows, columns=["path", "split", "problem"]))
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("try it with `") and line.endswith("`")
+    return line.removeprefix("try it with `").removesuffix("`")
+
+
+def test_the_command_to_try_names_a_photo_of_the_test(capsys):
+    assert tried(capsys, RetrainOptions(output_dir="out")) == (
+        "graphnets predict --graph out/output_graph.pb --labels out/output_labels.txt photos/a.jpg"
+    )
+
+
+STRANGE = [
+    "my $flowers `pwd`",
+    'it\'s "quoted"; exit 3',
+    "-dash",
+    "line\nbreak\x07e",
+    "\udcffe é",
+    "~",
+    "*",
+]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_the_command_to_try_can_be_pasted_into_a_shell(capsys, name, tmp_path, monkeypatch):
+    """With a `graphnets` that writes down what it was called with."""
+    told = tmp_path / "told"
+    program = tmp_path / "bin" / "graphnets"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" > {told}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    options = RetrainOptions(output_dir=name, final_tensor_name="a/scores")
+    command = tried(capsys, options, f"{name}/1.jpg")
+    assert command.isprintable()
+    subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path)
+    *words, empty = os.fsdecode(told.read_bytes()).split("\0")
+    photo = f"./{name}/1.jpg" if name == "-dash" else f"{name}/1.jpg"
+    assert empty == "" and words == [
+        "predict", "--graph", f"{name}/output_graph.pb", "--labels", f"{name}/output_labels.txt",
+        "--output_layer", "a/scores", photo,
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "options, command",
+    "started, found, program",
     [
-        ({"output_dir": "out"},
-         "graphnets predict --graph out/output_graph.pb --labels out/output_labels.txt"),
-        ({"output_dir": "my $flowers"},
-         "graphnets predict --graph 'my $flowers/output_graph.pb' "
-         "--labels 'my $flowers/output_labels.txt'"),
-        ({"output_dir": "o", "output_graph": "it's.pb", "final_tensor_name": "scores"},
-         "graphnets predict --graph 'it'\"'\"'s.pb' --labels o/output_labels.txt "
-         "--output_layer scores"),
+        ("env/bin/graphnets", None, "env/bin/graphnets"),
+        ("env/bin/graphnets", "other/graphnets", "env/bin/graphnets"),
+        ("my env/graphnets", "my env/graphnets", "graphnets"),
+        ("graphnets/__main__.py", "env/graphnets", f"{sys.executable} -m graphnets"),
     ],
-)  # fmt: skip
-def test_the_command_to_try_can_be_pasted_into_a_shell(options, command, capsys):
-    say_where(RetrainOptions(**options))
-    assert capsys.readouterr().out.splitlines()[-1] == f"try it with `{command} PHOTO...`"
+)
+def test_the_command_to_try_starts_this_program(capsys, monkeypatch, started, found, program):
+    monkeypatch.setattr(sys, "argv", [started])
+    monkeypatch.setattr("graphnets.cli.terminal.shutil.which", lambda name: found)
+    assert tried(capsys, RetrainOptions()).startswith(f"{program} predict --graph ")

@@ -125,6 +125,7 @@ CALLS = [
     ("train_head", lambda w: train(classes=1), "classes is 1, wanted 2 or more"),
     ("train_head", lambda w: train(options={"seed": 1}), "options is of the type dict, wanted"),
     ("train_head", lambda w: train(summaries_dir=w.labels), "labels.txt cannot be written to"),
+    ("train_head", lambda w: train(summaries_dir=""), "summaries_dir is '', wanted a path"),
     ("TrainingOptions", lambda w: g.TrainingOptions("100"), "training_steps is '100', wanted a"),
     ("TrainingOptions", lambda w: g.TrainingOptions(1.5), "training_steps is 1.5, wanted a whole"),
     (

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.jobs.options import RetrainOptions
+from graphnets.jobs.options import RetrainOptions, demo_options
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation
 
 
@@ -25,3 +25,20 @@ def test_percentages_that_leave_nothing_to_train_on_are_no_options(testing, vali
     wanted = f"testing {testing} % and validation {validation} % leave nothing to train on; wanted"
     with pytest.raises(GraphnetsError, match=f"^{re.escape(wanted)}"):
         RetrainOptions(testing_percentage=testing, validation_percentage=validation)
+
+
+OPTIONAL = ["summaries_dir", "output_graph", "output_labels", "saved_model_dir", "checkpoint_dir"]
+NEEDED = ["output_dir", "bottleneck_dir", "intermediate_output_graphs_dir"]
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_empty_name_is_none_where_none_will_do(name):
+    assert getattr(RetrainOptions(**{name: ""}), name) is None
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_an_empty_name_is_not_the_folder_one_is_in(name):
+    with pytest.raises(GraphnetsError, match=f"^{name} is '', wanted a path$"):
+        RetrainOptions(**{name: ""})
+    with pytest.raises(GraphnetsError, match="^output_dir is '', wanted a path$"):
+        demo_options("")

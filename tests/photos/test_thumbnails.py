@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from graphnets.errors import PhotoError
-from graphnets.photos.thumbnails import thumbnail
+from graphnets.photos.thumbnails import squares, thumbnail
 
 
 def written(path, mode="RGB", kind="JPEG", orientation=1):
@@ -56,3 +56,12 @@ def test_one_that_is_cut_off_is_told(tmp_path):
     (tmp_path / "a.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     with pytest.raises(PhotoError, match="damaged or cut off"):
         thumbnail(tmp_path / "a.jpg", 50)
+
+
+def test_squares_have_the_photo_in_the_middle_and_are_grey_without_one(tmp_path):
+    whole, gone = squares([written(tmp_path / "a"), tmp_path / "gone.jpg"], 50)
+    assert whole.size == gone.size == (50, 50)
+    pixels = np.asarray(whole).mean(axis=2)
+    assert pixels[:10].min() == pixels[-10:].min() == 255  # white above and below
+    assert pixels[20:30, :20].max() < 20
+    assert set(np.asarray(gone).ravel()) == {128}

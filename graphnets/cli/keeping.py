@@ -151,11 +151,11 @@ class _Found:
 def _say_found(found: _Found, err: bool) -> None:
     say(f"{found.read} photos classified, {found.left_out} left out", err=err)
     rows = [(shown(label), count) for label, count in found.labels.most_common(CLASSES)]
-    rows += [(f"({name})", count) for name, count in ((UNKNOWN, found.unknown), (NONE, found.none))]
-    width = max(len(name) for name, _ in rows)
+    others = ((UNKNOWN, found.unknown), (NONE, found.none))
+    rows += [(f"({name})", count) for name, count in others if count]
+    width = max((len(name) for name, _ in rows), default=0)
     for name, count in rows:
-        if count:
-            click.echo(f"  {name:{width}s}  {count:6d}", err=err)
+        click.echo(f"  {name:{width}s}  {count:6d}", err=err)
     if len(found.labels) > CLASSES:
         click.echo(f"  and {len(found.labels) - CLASSES} labels more", err=err)
     for path, problem in found.problems:

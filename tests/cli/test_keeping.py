@@ -1,6 +1,7 @@
 """`predict` of many photos: a table, copies in folders, and what is said of them."""
 
 import csv
+import functools
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from tiny import LABELS, a_head, pixels, saved, tiny_network
+from tiny import LABELS, a_head, features_by_hand, pixels, saved, tiny_network
 
 from graphnets.classifier import export
 from graphnets.classifier.predict import Classifier
@@ -28,7 +29,28 @@ def exported(folder, head):
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory):
-    return exported(tmp_path_factory.mktemp("own"), a_head())
+    head = a_head()  # as it is it calls all photos ants
+    head = head._replace(biases=head.biases - np.median(head.logits_of(features()), axis=0))
+    return exported(tmp_path_factory.mktemp("own"), head)
+
+
+opened = functools.cache(Classifier)
+
+
+@pytest.fixture(autouse=True)
+def opened_once(monkeypatch):
+    """Loading a graph takes longer than all that is tested here."""
+    monkeypatch.setattr("graphnets.classifier.predict.Classifier", opened)
+
+
+def drawn(number):
+    return pixels(number) // (1 + number % 3 * 4)
+
+
+def features():
+    """Those of the photos in `here`, float32 (20, 6)."""
+    rows = [features_by_hand(drawn(number))["conv2"] for number in range(20)]
+    return np.stack(rows).astype(np.float32)
 
 
 @pytest.fixture
@@ -37,7 +59,7 @@ def here(tmp_path, monkeypatch):
     for number in range(20):
         place = tmp_path / "new_photos" / ("more" if number == 19 else "")
         place.mkdir(parents=True, exist_ok=True)
-        saved(place / f"{min(number, 18):02d}.png", pixels(number) // (1 + number % 3 * 4))
+        saved(place / f"{min(number, 18):02d}.png", drawn(number))
     (tmp_path / "new_photos" / "broken.png").write_text("no picture")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,7 +102,7 @@ def test_the_summary_counts_labels_and_names_what_was_left_out(predict, here):
     done = predict("--output", "out.csv", "--top_k", 1, "new_photos")
     counts = pd.read_csv("out.csv").label.value_counts()
     assert len(counts) > 1
-    expected = "".join(f"  {label:9s}  {count:6d}\n" for label, count in counts.items())
+    expected = "".join(f"  {label:3s}  {count:6d}\n" for label, count in counts.items())
     assert done.stdout == f"20 photos classified, 1 left out\n{expected}out.csv: 21 rows\n"
     assert done.stderr.startswith("new_photos/broken.png: left out, not a JPEG, PNG")
     for number in range(9):
@@ -94,24 +116,18 @@ def test_the_summary_counts_labels_and_names_what_was_left_out(predict, here):
 
 def test_copies_lie_by_label_and_a_second_run_makes_none(predict, here):
     lines = predict("--json", "new_photos").stdout.splitlines()
-    sure = {"path": [], "unsure": []}
-    for one in map(json.loads, lines):
-        if "label" in one:
-            sure["path" if one["score"] >= 0.9 else "unsure"].append(one)
-    assert sure["path"] and sure["unsure"]
+    found = [one for one in map(json.loads, lines) if "label" in one]
+    least = sorted(one["score"] for one in found)[10]
+    expected = {
+        (one["label"] if one["score"] >= least else "unsure", (here / one["path"]).read_bytes())
+        for one in found
+    }
+    assert {label for label, _ in expected} > {"unsure"}
     for said in ("20 copies in folders by label", "0 copies in folders by label, 20 were there al"):
-        done = predict("--copy_to", "sorted", "--min_score", 0.9, "--output", "o.csv", "new_photos")
-        assert f"sorted: {said}" in done.stdout
-    found = {
-        (path.parent.name, path.read_bytes())
-        for path in (here / "sorted").rglob("*")
-        if path.is_file()
-    }
-    assert found == {
-        (one["label"] if one in sure["path"] else "unsure", (here / one["path"]).read_bytes())
-        for one in sure["path"] + sure["unsure"]
-    }
-    assert len(list((here / "sorted").rglob("18 (2).png"))) <= 1
+        flags = "--copy_to", "sorted", "--min_score", least, "--output", "o.csv"
+        assert f"sorted: {said}" in predict(*flags, "new_photos").stdout
+    copies = [(path.parent.name, path.read_bytes()) for path in (here / "sorted").rglob("*.png")]
+    assert len(copies) == 20 and set(copies) == expected
 
 
 def test_json_lines_alone_stand_on_the_output_while_photos_are_copied(predict, here):
@@ -121,8 +137,9 @@ def test_json_lines_alone_stand_on_the_output_while_photos_are_copied(predict, h
 
 
 def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here, tmp_path):
-    thresholds = np.array([0.5, 0.5, 0.5], np.float32)
-    flags = exported(tmp_path, a_head()._replace(independent=True, thresholds=thresholds))
+    head = a_head()._replace(independent=True)
+    thresholds = np.quantile(head.probabilities(features()), 0.8, axis=0)  # 4 of 20 have each
+    flags = exported(tmp_path, head._replace(thresholds=thresholds))
     lines = CliRunner().invoke(main, ["predict", *flags, "--json", "new_photos"]).stdout
     command = ["predict", *flags, "--output", "o.csv", "--copy_to", "sorted", "new_photos"]
     done = CliRunner().invoke(main, command)
@@ -132,7 +149,7 @@ def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here
     expected = [one for one in map(json.loads, lines.splitlines()) if "labels" in one]
     named = [[label["label"] for label in one["labels"]] for one in expected]
     assert [row["labels"] for row in rows] == ["|".join(labels) for labels in named]
-    assert {len(labels) for labels in named} >= {0, 2}
+    assert len({len(labels) for labels in named}) > 1 and [] in named
     copies = {(path.parent.name, path.read_bytes()) for path in (here / "sorted").rglob("*.png")}
     assert copies == {
         (label, (here / one["path"]).read_bytes())
@@ -143,19 +160,15 @@ def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here
 
 
 def test_photos_of_no_class_have_a_folder_and_no_label(here, tmp_path):
-    random = np.random.default_rng(0)
-    features = random.standard_normal((60, 6)).astype(np.float32)
-    labels = np.arange(60) % 3
-    head = a_head()
-    chances = head.probabilities(features)
-    found = learnt((features, labels), (features, chances), 0.3, None)
+    head, x = a_head(), features()
+    found = learnt((x, np.arange(20) % 3), (x, head.probabilities(x)), 0.3, None)
     flags = exported(tmp_path, head._replace(unknown=found))
     command = ["predict", *flags, "--output", "o.parquet", "--copy_to", "sorted", "new_photos"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     frame = pd.read_parquet("o.parquet")
     unknown = frame[frame.unknown.eq(True)]
-    assert 0 < len(unknown) and unknown.label.isna().all() and unknown.label_1.notna().all()
+    assert 0 < len(unknown) < 20 and unknown.label.isna().all() and unknown.label_1.notna().all()
     assert f"(unknown)  {len(unknown):6d}\n" in done.stdout
     assert len(list((here / "sorted" / "unknown").iterdir())) == len(unknown)
 

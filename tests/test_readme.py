@@ -109,6 +109,6 @@ def test_every_flag_and_command_that_is_named_is_there():
         for flag in parameter.opts
     }
     named = set(re.findall(r"--[a-z][a-z_]+", README.partition("## Your photos")[2])) - {"--help"}
-    named -= {"--image"}  # label_image.py's
+    named -= {"--image", "--logdir"}  # label_image.py's, TensorBoard's
     assert len(named) > 10 and named <= known
     assert set(re.findall(r"\| `graphnets (\w+)", README)) == set(main.commands)

@@ -96,7 +96,7 @@ def most_confident_mistakes(found: Judged, tested: pd.DataFrame) -> tuple[list[i
     As sure as the probability of the label that was given; of several labels, as that of the
     surest wrong decision: that of a label too many, or 1 less that of one too few.
     """
-    probabilities = found.head.probabilities(found.testing)
+    probabilities = found.scores
     wrong = np.array(found.predicted, object) != tested.label.to_numpy(object)
     sure = probabilities.max(axis=1)
     if found.head.thresholds is not None:

@@ -81,7 +81,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
 def tried(capsys, options, path="photos/a.jpg"):
     """The command that is said to try, of a run with a photo for testing at `path`."""
     rows = [("broken", "testing", "damaged"), ("learnt.jpg", "training", ""), (path, "testing", "")]
-    say_where(options, pd.DataFrame(rows, columns=["path", "split", "problem"]))
+    say_where(options, pd.DataFrame(rows, columns=["path", "split", "problem"], dtype=object))
     line = capsys.readouterr().out.splitlines()[-1]
     assert line.startswith("try it with `") and line.endswith("`")
     return line.removeprefix("try it with `").removesuffix("`")

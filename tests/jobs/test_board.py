@@ -125,7 +125,8 @@ def judged(features, labels, predicted, truth, **of_head):
     if head.independent:
         del figures["confusion_matrix"]
     tested = pd.DataFrame({"path": [f"{n}.jpg" for n in range(count)], "label": truth})
-    return Judged(head, predicted, figures, features), tested
+    scores = head.probabilities(features)
+    return Judged(head, predicted, scores, figures, features), tested
 
 
 def test_the_surest_mistakes_come_first():

@@ -88,12 +88,15 @@ def _each_resized(graph_def: tf.GraphDef, photos: tf.Tensor) -> tf.Tensor:
     source = full_name(next(node for node in graph_def.node if node.name == RESIZED).input[0])
     decoding = without_others(graph_def, [source], given=[f"{INPUT}:0"])
 
+    shape = _tensor(f"{RESIZED}:0").shape[1:]
+
     @tf.autograph.experimental.do_not_convert
     def resized(contents: tf.Tensor) -> tf.Tensor:
-        return tf.import_graph_def(decoding, {f"{INPUT}:0": contents}, [source])[0][0]
+        [found] = tf.import_graph_def(decoding, {f"{INPUT}:0": contents}, [source])
+        return tf.ensure_shape(found[0], shape)
 
     found = tf.map_fn(resized, photos, fn_output_signature=tf.float32)
-    found.set_shape([None, *_tensor(f"{RESIZED}:0").shape[1:]])
+    found.set_shape([None, *shape])
     return found
 
 

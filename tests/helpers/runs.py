@@ -13,7 +13,8 @@ LIMITS = np.array([0.3, 0.9, 0.2], np.float32)
 
 def unknown(threshold=0.6):
     """It calls unknown what the softmax is least sure of."""
-    distance = Distance(np.zeros((3, 6), np.float32), np.eye(6, dtype=np.float32))
+    axes = np.eye(6, dtype=np.float32)
+    distance = Distance(axes[:3], axes[:2], np.zeros(2, np.float32), 1.0)
     return Unknown(distance, np.array([0, 1], np.float32), 0.0, threshold)
 
 

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from graphnets.classifier.options import OUTPUT
-from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path, shown
-from graphnets.errors import check_whole as whole
+from graphnets.errors import (
+    GraphnetsError,
+    check_flag,
+    check_kind,
+    check_names,
+    check_path,
+    check_whole,
+    shown,
+)
 
 FORMATS = ("tflite", "onnx", "saved_model", "tfjs")
 PRECISIONS = ("float32", "float16", "int8")
@@ -52,7 +59,7 @@ class ExportOptions:
         _check_among("precisions", self.precisions, PRECISIONS)
         check_kind("output_layer", self.output_layer, str, "the name of a tensor")
         if self.test_photos is not None:
-            whole("test_photos", self.test_photos, 0)
+            check_whole("test_photos", self.test_photos, 0)
         check_flag("force", self.force)
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tiny import SIZE, by_hand, pixels, resized_by_hand, write_png
 
 from graphnets.errors import GraphnetsError
-from graphnets.exports.saved_model import write_saved_model
+from graphnets.exports.run import Photo
+from graphnets.exports.saved_model import runner, write_saved_model
 
 PICTURES = [pixels(1, 33, 20), pixels(2, 20, 41), pixels(3)]
 EXPECTED = [by_hand(resized_by_hand(picture, SIZE)) for picture in PICTURES]
@@ -59,15 +60,17 @@ def test_a_broken_photo_is_an_error_of_its_call(signatures):
 
 def test_each_output_of_a_batch_has_a_row_a_photo(several, open_set, photos, tmp_path):
     write_saved_model(tmp_path / "several", several.graph_def)
-    found = loaded(tmp_path / "several")["photos"](image_bytes=tf.constant(photos))
+    served = loaded(tmp_path / "several")
+    found = served["photos"](image_bytes=tf.constant(photos))
     np.testing.assert_allclose(found["thresholds"], [several.thresholds] * 3, rtol=1e-6)
-    one = loaded(tmp_path / "several")["serving_default"](image=tf.constant(photos[0]))
+    one = served["serving_default"](image=tf.constant(photos[0]))
     np.testing.assert_allclose(one["thresholds"], several.thresholds, rtol=1e-6)
     write_saved_model(tmp_path / "open", open_set.graph_def)
-    found = loaded(tmp_path / "open")["photos"](image_bytes=tf.constant(photos))
-    doubts = 1 - np.max(EXPECTED, axis=1)
-    np.testing.assert_allclose(found["unknown_score"], doubts, rtol=1e-4)
-    assert found["is_unknown"].numpy().tolist() == (doubts > 0.6).tolist()
+    run = runner(tmp_path / "open", "photos")
+    for photo, scores in zip(photos, EXPECTED, strict=True):
+        found = run(Photo("", photo, PICTURES[0]))
+        assert found["unknown_score"] == pytest.approx(1 - scores.max(), rel=1e-4)
+        assert bool(found["is_unknown"]) == (1 - scores.max() > 0.6)
 
 
 def test_the_weights_are_there_once(run, tmp_path):

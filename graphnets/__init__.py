@@ -37,6 +37,8 @@ _ROOMS = {  # the public names, by the module that each lives in
     "classifier.options": ["InputOptions"],
     "classifier.predict": ["Classifier"],
     "classifier.explain": ["Explainer"],
+    "exports.options": ["ExportOptions"],
+    "exports.export": ["export_classifier"],
     "jobs.options": ["RetrainOptions"],
     "jobs.retrain": ["retrain"],
     "jobs.compare": ["compare"],

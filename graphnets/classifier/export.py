@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.errors import GraphnetsError
-from graphnets.files import refuse_existing, scratch_folder, write_whole, writing
+from graphnets.files import write_whole
 from graphnets.networks.network import Network
 from graphnets.photos import jpeg
 from graphnets.sessions import Session
@@ -19,7 +18,7 @@ from graphnets.training.heads import Head, head_input
 RESIZED = "ResizedJPG"  # where a batch of pictures can be fed
 THRESHOLDS = "label_thresholds"  # from which probability on each class is named
 UNKNOWN, UNKNOWN_ABOVE, IS_UNKNOWN = "unknown_score", "unknown_threshold", "is_unknown"
-# In a SavedModel's signature.
+# What they are called in a SavedModel's signatures and in other exports.
 SERVED = {"thresholds": THRESHOLDS, "unknown_score": UNKNOWN, "is_unknown": IS_UNKNOWN}
 
 
@@ -97,43 +96,3 @@ def write_graph(path: str | os.PathLike[str], graph_def: tf.GraphDef) -> None:
 def write_labels(path: str | os.PathLike[str], labels: Sequence[str]) -> None:
     """Write the labels, one a line, in the order of the output's columns."""
     write_whole(path, "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape"))
-
-
-def write_saved_model(
-    folder: str | os.PathLike[str], graph_def: tf.GraphDef, output: str = OUTPUT
-) -> None:
-    """Write the classifier as a SavedModel for TensorFlow Serving: bytes in, probabilities out.
-
-    It appears when it is whole. Raises GraphnetsError if the folder is there already or cannot be
-    written.
-    """
-    refuse_existing(folder)
-    folder = Path(folder)
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(folder.parent, f".{folder.name}.") as made:
-            try:
-                _build_saved_model(made / "model", graph_def, output)
-            except tf.errors.OpError as error:
-                raise GraphnetsError(f"{folder} cannot be written: {error.message}") from None
-            os.rename(made / "model", folder)
-
-
-def _build_saved_model(folder: Path, graph_def: tf.GraphDef, output: str) -> None:
-    with tf.Graph().as_default(), Session() as session:
-        contents, result = tf.import_graph_def(
-            graph_def, return_elements=[f"{INPUT}:0", f"{output}:0"], name=""
-        )
-        served = {"scores": result}
-        there = {node.name for node in graph_def.node}
-        for key, name in SERVED.items():
-            if name in there:
-                served[key] = tf.get_default_graph().get_tensor_by_name(f"{name}:0")
-        signature = tf.saved_model.predict_signature_def({"image": contents}, served)
-        builder = tf.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(
-            session,
-            [tf.saved_model.tag_constants.SERVING],
-            {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature},
-        )
-        builder.save()

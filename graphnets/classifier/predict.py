@@ -60,7 +60,7 @@ class Classifier:
         options = InputOptions() if options is None else options
         check_kind("options", options, InputOptions, "a graphnets.InputOptions")
         graph_def = read_graph_def(graph)
-        self.labels = _read_labels(labels)
+        self.labels = read_labels(labels)
         with tf.Graph().as_default() as self._graph:
             soundness.imported(graph_def, {}, [], "", shown(graph))
             self._input = _tensor(self._graph, options.input_layer, graph)
@@ -269,7 +269,8 @@ def _checked_path(path: File) -> File:
     return path
 
 
-def _read_labels(path: File) -> list[str]:
+def read_labels(path: File) -> list[str]:
+    """The labels of a file with one a line. Raises GraphnetsError if it cannot be read."""
     try:
         text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:

@@ -11,6 +11,7 @@ import click
 from graphnets import __version__
 from graphnets.cli.check import check
 from graphnets.cli.explain import explain
+from graphnets.cli.export import export
 from graphnets.cli.photos import classify, extract, predict
 from graphnets.cli.report import report
 from graphnets.cli.serve import serve
@@ -61,8 +62,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    check, retrain, compare, report, predict, explain, serve, extract, fetch, inspect, convert,
-    classify, demo,
+    check, retrain, compare, report, predict, explain, export, serve, extract, fetch, inspect,
+    convert, classify, demo,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -22,6 +22,7 @@ import tensorflow.compat.v1 as tf
 import graphnets
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError, shown
+from graphnets.exports.saved_model import write_saved_model
 from graphnets.files import write_whole, writing
 from graphnets.jobs.board import write_board
 from graphnets.jobs.earlier import Earlier, earlier
@@ -275,7 +276,7 @@ def _write_classifier(
     with writing(options.labels_path):
         export.write_labels(options.labels_path, labels)
     if options.saved_model_dir:
-        export.write_saved_model(options.saved_model_dir, graph_def, output)
+        write_saved_model(options.saved_model_dir, graph_def, output)
     return graph_def
 
 

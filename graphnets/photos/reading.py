@@ -52,6 +52,14 @@ def photo_reader(session: tf.Session, size: tuple[int, int]) -> Callable[[str | 
     return _decoder(session, lambda image: jpeg.resize(image, size))
 
 
+def pixel_reader(session: tf.Session) -> Callable[[str | bytes], np.ndarray]:
+    """A function from a file's path, or its bytes, to its picture, uint8 (height, width, 3).
+
+    It may be called from several threads, and raises PhotoError if the file cannot be read.
+    """
+    return _decoder(session, lambda image: image)
+
+
 def variant_reader(
     session: tf.Session, size: tuple[int, int], augmentation: Augmentation, seed: int
 ) -> Callable[[Item], np.ndarray]:
@@ -59,7 +67,7 @@ def variant_reader(
 
     It may be called from several threads, and raises PhotoError if the file cannot be read.
     """
-    decoded = _decoder(session, lambda image: image)
+    decoded = pixel_reader(session)
     photo = tf.placeholder(tf.uint8, [None, None, 3])
     transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
     variant = augment.apply(photo, transform, brightness, size)

@@ -27,6 +27,7 @@ from graphnets.classifier import export
 from graphnets.classifier.options import InputOptions
 from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError
+from graphnets.exports.saved_model import write_saved_model
 
 
 def run(graph_def, fetch, feed):
@@ -231,9 +232,9 @@ def elsewhere(graph_def, tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     write_png(folder / "photo.png", pixels(5, 33, 20))
     export.write_graph(folder / "graph.pb", graph_def)
-    export.write_saved_model(folder / "saved", graph_def)
+    write_saved_model(folder / "saved", graph_def)
     other = export.classifier_graph_def(tiny_network(), ["conv2"], a_head(), "own/name")
-    export.write_saved_model(folder / "saved_other", other, "own/name")
+    write_saved_model(folder / "saved_other", other, "own/name")
     done = subprocess.run(
         [sys.executable, "-I", "-c", SOMEWHERE_ELSE], cwd=folder, capture_output=True, text=True
     )
@@ -251,9 +252,3 @@ def test_the_saved_model_runs_without_this_library(elsewhere):
     assert names == ["image"]
     np.testing.assert_allclose(scores, frozen, rtol=1e-6)
     np.testing.assert_allclose(other, frozen, rtol=1e-6)
-
-
-def test_saved_model_refuses_a_folder_that_is_there(graph_def, tmp_path):
-    with pytest.raises(GraphnetsError, match="is there already; name a new folder for the SavedM"):
-        export.write_saved_model(tmp_path, graph_def)
-    assert os.listdir(tmp_path) == []

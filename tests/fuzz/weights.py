@@ -59,9 +59,9 @@ def label_file(random):
 
 def labels(path):
     """Read labels: text without line breaks."""
-    from graphnets.classifier.predict import _read_labels
+    from graphnets.classifier.predict import read_labels
 
-    assert all("\n" not in label for label in _read_labels(path))
+    assert all("\n" not in label for label in read_labels(path))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The classifier for other runtimes: TFLite, ONNX, SavedModel, TensorFlow.js."""

@@ -1,0 +1,84 @@
+"""What `export_classifier` writes and where, and what can be checked of it at once.
+
+Neither TensorFlow nor NumPy here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from graphnets.classifier.options import OUTPUT
+from graphnets.errors import (
+    GraphnetsError,
+    check_flag,
+    check_kind,
+    check_names,
+    check_path,
+    check_whole,
+    shown,
+)
+
+FORMATS = ("tflite", "onnx", "saved_model", "tfjs")
+PRECISIONS = ("float32", "float16", "int8")
+# {format: (module that it needs besides TensorFlow, how to get it)}
+NEEDED = {
+    "tflite": [("ai_edge_litert", "pip install 'graphnets[tflite]'")],
+    "onnx": [
+        ("tf2onnx", "pip install 'graphnets[onnx]'"),
+        ("onnxruntime", "pip install 'graphnets[onnx]'"),
+    ],
+    "saved_model": [],
+    # With its dependencies it takes TensorFlow back to 2.19; what is used of it works without.
+    "tfjs": [("tensorflowjs", "pip install --no-deps 'tensorflowjs>=4.22'")],
+}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a classifier is exported.
+
+    output_dir: where a folder a format is made (None: `export` in the run's folder). precisions: of
+    TFLite's files, "float32", "float16", "int8". output_layer: the graph's output, as `retrain`'s
+    final_tensor_name. test_photos: on how many of the run's test photos the exports are compared
+    (None: on all). force: replace exports that are there.
+    Raises GraphnetsError for what cannot be one.
+    """
+
+    output_dir: str | os.PathLike[str] | None = None
+    precisions: Sequence[str] = PRECISIONS
+    output_layer: str = OUTPUT
+    test_photos: int | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.output_dir is not None:
+            check_path("output_dir", self.output_dir, "the path of a folder")
+        _check_among("precisions", self.precisions, PRECISIONS)
+        check_kind("output_layer", self.output_layer, str, "the name of a tensor")
+        if self.test_photos is not None:
+            check_whole("test_photos", self.test_photos, 0)
+        check_flag("force", self.force)
+
+
+def chosen_formats(formats: object) -> list[str]:
+    """The formats, each once; GraphnetsError for none, unknown ones, and missing converters."""
+    names = [formats] if isinstance(formats, str) else formats
+    chosen = _check_among("formats", names, FORMATS)
+    for name in chosen:
+        for module, install in NEEDED[name]:
+            if find_spec(module) is None:
+                raise GraphnetsError(f"{name} needs {module}, which is not installed; `{install}`")
+    return chosen
+
+
+def _check_among(name: str, value: object, known: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys(check_names(name, value)))
+    others = [one for one in names if one not in known]
+    if others or not names:
+        raise GraphnetsError(
+            f"{name} has {shown(', '.join(others)) or 'none'}; wanted some of {', '.join(known)}"
+        )
+    return names

@@ -1,0 +1,59 @@
+"""Converters print much and raise anything: a sentence is made of it where they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+
+import tensorflow.compat.v1 as tf
+
+from graphnets.errors import GraphnetsError
+
+
+@contextlib.contextmanager
+def converting(source: str, to: str) -> Iterator[None]:
+    """GraphnetsError in place of what the block raises, and nothing of it on the terminal."""
+    try:
+        with quiet():
+            yield
+    except GraphnetsError:
+        raise
+    except Exception as error:  # of any kind: the converters have no common one
+        told = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise GraphnetsError(
+            f"{source} cannot be converted to {to}: {told or type(error).__name__}"
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing that libraries say in the block reaches the terminal."""
+    verbosity = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    logging.disable(logging.WARNING)
+    try:
+        with _stderr_closed(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        tf.logging.set_verbosity(verbosity)
+
+
+@contextlib.contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """What C++ writes to file descriptor 2 goes nowhere."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -255,10 +255,11 @@ def say_left_out(photos) -> None:
 
 def say_where(options, photos) -> None:
     """Say what was written where, and how to use it, on one of the photos that were read."""
-    click.echo(f"classifier  {options.graph_path}\nlabels      {options.labels_path}")
+    say(f"classifier  {options.graph_path}")
+    say(f"labels      {options.labels_path}")
     report = ["report.html"] if options.report else []
     for name in ("metrics.json", "photos.csv", "curves.csv", *report):
-        click.echo(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
+        say(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
     command = [*_program(), "predict", "--graph", options.graph_path]
     command += ["--labels", options.labels_path]
     if options.final_tensor_name != OUTPUT:

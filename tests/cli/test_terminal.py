@@ -1,6 +1,7 @@
 """How the commands start TensorFlow."""
 
 import gc
+import importlib
 import json
 import os
 import subprocess
@@ -39,6 +40,7 @@ def test_tensorflow_starts_quietly_without_keras_and_stays_out_of_the_collectors
 
 
 def test_a_program_that_has_tensorflow_already_keeps_its_collector():
+    importlib.import_module("tensorflow")
     frozen = gc.get_freeze_count()
     with quiet_tensorflow():
         assert gc.isenabled()

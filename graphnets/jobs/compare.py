@@ -89,6 +89,13 @@ def compare(
     diverges has a row that says so. Raises GraphnetsError for depths, photos and folders that
     cannot serve, wherever possible before the photos are run, and for a depth that fails otherwise:
     the files have the depths before it.
+
+    >>> network = graphnets.open_network("efficientnet_lite0", "random")
+    >>> folders = {"output_dir": "depths", "bottleneck_dir": "features", "summaries_dir": None}
+    >>> options = graphnets.RetrainOptions(**folders, training=graphnets.TrainingOptions(2))
+    >>> depths = graphnets.compare(graphnets.scan("signs").head(9), network, "fc,head", options)
+    >>> [(depth.name, depth.trainable_parameters) for depth in depths]
+    [('fc', 3843), ('head', 414723)]
     """
     options = checked_job(images, network, options, progress)
     names = endpoint_names(network, options.endpoint)

@@ -77,6 +77,16 @@ def retrain(
     at a time.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
+
+    >>> network = graphnets.open_network("efficientnet_lite0", "random")
+    >>> folders = {"output_dir": "out", "bottleneck_dir": "features", "summaries_dir": None}
+    >>> steps = graphnets.TrainingOptions(how_many_training_steps=50)
+    >>> options = graphnets.RetrainOptions(endpoint="stem", training=steps, **folders)
+    >>> result = graphnets.retrain("signs", network, options)
+    >>> sorted(path.name for path in Path("out").iterdir())
+    ['metrics.json', 'output_graph.pb', 'output_labels.txt', 'photos.csv']
+    >>> 0 <= result.metrics["test_accuracy"] <= 1
+    True
     """
     options = checked_job(images, network, options, progress)
     check_outputs(options)

@@ -42,9 +42,9 @@ The examples begin with
 >>> import tensorflow.compat.v1 as tf
 >>> import graphnets
 
-and find drawn photos, three a class, in the folder "signs", and Inception's file where `graphnets
-fetch inception_v3` puts it. Weights are random where an example says so: what they give means
-nothing.
+and find drawn photos, three a class, in the folder "signs", what `graphnets.retrain` has made of
+them in the folder "trained", and Inception's file where `graphnets fetch inception_v3` puts it.
+Weights are random where an example says so: what they give means nothing.
 """
 KINDS = "What the public functions take and give; no code needs these by their names."
 

@@ -2,7 +2,7 @@
 
 import doctest
 import inspect
-from pathlib import Path
+import shutil
 
 import graphs
 import numpy as np
@@ -11,15 +11,24 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 
-NAMES = {"np": np, "tf": tf, "graphnets": graphnets, "Path": Path}
+NAMES = {"np": np, "tf": tf, "graphnets": graphnets}
 FINDER = doctest.DocTestFinder(exclude_empty=True)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """What the examples find: signs, three a class, and Inception's file, here of a small one."""
+    """What the examples find: signs, a run on them, and Inception's file, here of a small one."""
     folder = tmp_path_factory.mktemp("examples")
     graphnets.draw_signs(folder / "signs", per_class=3)
+    options = graphnets.RetrainOptions(
+        endpoint="stem",
+        output_dir=folder / "trained",
+        bottleneck_dir=folder / "features",
+        summaries_dir=None,
+        training=graphnets.TrainingOptions(how_many_training_steps=50),
+    )
+    network = graphnets.open_network("efficientnet_lite0", "random")
+    graphnets.retrain(folder / "signs", network, options)
     graphs.write(folder / "classify_image_graph_def.pb", graphs.inception_like())
     return folder
 
@@ -35,6 +44,7 @@ def examples(name):
 @pytest.mark.parametrize("name", graphnets.__all__)
 def test_examples_give_what_they_say(name, world, tmp_path, monkeypatch):
     (tmp_path / "signs").symlink_to(world / "signs")
+    shutil.copytree(world / "trained", tmp_path / "trained")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRAPHNETS_MODEL_DIR", str(world))
     for found in examples(name):

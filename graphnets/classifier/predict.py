@@ -48,15 +48,10 @@ class Classifier:
     Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
     or a number of labels that is not that of its outputs.
 
-    >>> network = graphnets.open_network("efficientnet_lite0", "random")
-    >>> folders = {"output_dir": "out", "bottleneck_dir": "features", "summaries_dir": None}
-    >>> steps = graphnets.TrainingOptions(how_many_training_steps=50)
-    >>> options = graphnets.RetrainOptions(endpoint="stem", training=steps, **folders)
-    >>> result = graphnets.retrain("signs", network, options)
-    >>> classifier = graphnets.Classifier("out/output_graph.pb", "out/output_labels.txt")
-    >>> for prediction in classifier.predict(["signs/14_stop/00000.jpg"], top_k=3):
-    ...     print(prediction.path, len(prediction.top))
-    signs/14_stop/00000.jpg 3
+    >>> classifier = graphnets.Classifier("trained/output_graph.pb", "trained/output_labels.txt")
+    >>> [prediction] = classifier.predict(["signs/14_stop/00000.jpg"], top_k=3)
+    >>> len(prediction.top)
+    3
     """
 
     def __init__(

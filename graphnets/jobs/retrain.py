@@ -82,11 +82,8 @@ def retrain(
     >>> folders = {"output_dir": "out", "bottleneck_dir": "features", "summaries_dir": None}
     >>> steps = graphnets.TrainingOptions(how_many_training_steps=50)
     >>> options = graphnets.RetrainOptions(endpoint="stem", training=steps, **folders)
-    >>> result = graphnets.retrain("signs", network, options)
-    >>> sorted(path.name for path in Path("out").iterdir())
-    ['metrics.json', 'output_graph.pb', 'output_labels.txt', 'photos.csv']
-    >>> 0 <= result.metrics["test_accuracy"] <= 1
-    True
+    >>> graphnets.retrain("signs", network, options).metrics["test_count"]
+    43
     """
     options = checked_job(images, network, options, progress)
     check_outputs(options)

@@ -20,7 +20,7 @@ SETTINGS = {  # what the cell with the tag "parameters" has, smaller
         "FEW": 2,
         "HEAD_STEPS": 3,
         "TUNING_STEPS": 1,
-        "WAYS": {"last block": ("pool", "block7a")},
+        "WAYS": {"last block": ("pool", "block7a", 0.001)},
     },
     "traffic_signs": {"WEIGHTS": "random", "PER_CLASS": 3, "STEPS": 3},
     "vgg16": {

@@ -60,6 +60,10 @@ setup(
             *SERVE,
             "ai-edge-litert>=2",
             "tf2onnx>=1.16",
+            "nbclient>=0.10",
+            "ipykernel>=6.29",
+            "ipywidgets>=8.1",
+            "pdoc>=15",
         ],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],
@@ -70,6 +74,8 @@ setup(
         # takes TensorFlow back to 2.19; `pip install --no-deps tensorflowjs` does not, and will do
         "tfjs": ["tensorflowjs>=4.22"],
         "video": ["av>=17.1"],
+        "notebooks": ["notebook>=7", "ipywidgets>=8.1"],
+        "docs": ["pdoc>=15"],
         # what tests/benchmarks compares with; each is left out where it is missing
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs", "import-linter>=2.6"],

@@ -34,6 +34,12 @@ class GraphnetsError(ValueError):
 
     The sentence is printable, on one line and of at most LONGEST characters, whatever names from
     files are put into it.
+
+    >>> try:
+    ...     graphnets.open_network("vgg61")
+    ... except graphnets.GraphnetsError as error:
+    ...     print(str(error)[:51])
+    no architecture 'vgg61'; wanted one of inception_v3
     """
 
     ag_pass_through = True  # a tf.function would make a report with file names of it

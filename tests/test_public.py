@@ -1,6 +1,7 @@
 """The public names: those that the README lists, and the only ones that examples use."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,16 @@ import pytest
 import graphnets
 
 ROOT = Path(__file__).parent.parent
+
+
+def code_of(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*.py")}
+SCRIPTS |= {path.name: code_of(path) for path in ROOT.glob("examples/*.ipynb")}
 SCRIPTS |= {
     f"README.md, snippet {number}": code
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", README, re.DOTALL))

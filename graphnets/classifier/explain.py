@@ -49,6 +49,9 @@ class Explainer(Classifier):
 
     Raises GraphnetsError as `Classifier` does, and for a graph that has no such map, or an op
     without a gradient behind it.
+
+    >>> explainer = graphnets.Explainer("trained/output_graph.pb", "trained/output_labels.txt")
+    >>> [explanation] = explainer.explain(["signs/14_stop/00000.jpg"])
     """
 
     def __init__(

@@ -23,6 +23,10 @@ class InputOptions:
     width are read off the graph where it tells them. At a placeholder, mean and std are 0 and 255
     (None); a tensor that the graph computes, such as retrain.py's `Mul`, wants both given.
     Such a graph runs on batches if its input and its output leave the first dimension free.
+
+    >>> options = graphnets.InputOptions("Mul", input_mean=128, input_std=128)  # of retrain.py
+    >>> options.output_layer
+    'final_result'
     """
 
     input_layer: str = INPUT

@@ -47,6 +47,11 @@ class Classifier:
 
     Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
     or a number of labels that is not that of its outputs.
+
+    >>> classifier = graphnets.Classifier("trained/output_graph.pb", "trained/output_labels.txt")
+    >>> [prediction] = classifier.predict(["signs/14_stop/00000.jpg"], top_k=3)
+    >>> len(prediction.top)
+    3
     """
 
     def __init__(

@@ -38,6 +38,9 @@ def with_copies(photos: pd.DataFrame, copies: int) -> pd.DataFrame:
     Returns the table with the columns `copy` (1 to copies), `source` (the photo's key) and
     another `key`, which tells the copies apart. Raises GraphnetsError unless copies is 1 or more,
     for another table, and for one of copies.
+
+    >>> graphnets.with_copies(graphnets.scan("signs").head(2), 3)["copy"].tolist()
+    [1, 2, 3, 1, 2, 3]
     """
     check_copies(copies)
     check_photos(photos, "path", "key")
@@ -86,6 +89,12 @@ class Bottlenecks:
 
     Raises GraphnetsError for a network that is none, endpoints that it does not have, and a folder
     that cannot serve.
+
+    >>> network = graphnets.open_network("efficientnet_lite0", "random")
+    >>> store = graphnets.Bottlenecks(network, "block3b", "features")
+    >>> photos = store.add(graphnets.scan("signs").head(4))
+    >>> store.read(photos).shape
+    (4, 40)
     """
 
     def __init__(

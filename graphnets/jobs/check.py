@@ -67,6 +67,10 @@ def check(
 
     Raises GraphnetsError where `scan` does but for small classes, for sound photos that cannot be
     split by such arguments, and where nothing can be written.
+
+    >>> found = graphnets.check("signs", near_copies=False)
+    >>> found.attention, [finding.kind for finding in found.findings if finding.attention]
+    (True, ['few_photos'])
     """
     check_whole("size", size, 1)
     check_flag("near_copies", near_copies)

@@ -55,6 +55,10 @@ class RetrainOptions:
     intermediate_store_frequency: steps between graphs intermediate_STEP.pb of the classifier as it
     is then (0: none).
     Of outputs that may be None, "" is None.
+
+    >>> options = graphnets.RetrainOptions(output_dir="flowers", testing_percentage=25)
+    >>> options.graph_path.as_posix()
+    'flowers/output_graph.pb'
     """
 
     endpoint: str | None = None  # None: the network's default

@@ -78,6 +78,13 @@ def retrain(
     at a time.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
+
+    >>> network = graphnets.open_network("efficientnet_lite0", "random")
+    >>> folders = {"output_dir": "out", "bottleneck_dir": "features", "summaries_dir": None}
+    >>> steps = graphnets.TrainingOptions(how_many_training_steps=50)
+    >>> options = graphnets.RetrainOptions(endpoint="stem", training=steps, **folders)
+    >>> graphnets.retrain("signs", network, options).metrics["test_count"]
+    43
     """
     options = checked_job(images, network, options, progress)
     check_outputs(options)

@@ -381,6 +381,9 @@ def draw_signs(
     nothing is deleted. ``progress`` gets the list of photos to draw and returns an iterable of
     the same, as ``tqdm`` does. Raises GraphnetsError, a ValueError, unless ``per_class`` and
     ``seed`` are whole numbers from 0, and if the folder cannot be written.
+
+    >>> graphnets.draw_signs("drawn", per_class=1)
+    43
     """
     check_path("folder", folder)
     check_whole("per_class", per_class, 0)

@@ -6,7 +6,7 @@ and that of the traffic-sign course. Each is declared here with the preprocessin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow.compat.v1 as tf
 
@@ -60,7 +60,7 @@ def AlexNet(
     reading: str = "course",
     *,
     features: tf.Tensor | None = None,
-    **options,
+    **options: Any,
 ) -> tf.Tensor:
     """Add AlexNet to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
 
@@ -72,6 +72,12 @@ def AlexNet(
     Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.imagenet_names`; or
     with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
     options: those of `alexnet_endpoints`, which also tells what is raised.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 227, 227, 3))
+    ...     fc7 = graphnets.AlexNet(images, feature_extract=True, weights="random")
+    >>> fc7.shape.as_list()
+    [None, 4096]
     """
     if (images is None) == (features is None):
         got = "neither images nor features" if images is None else "both images and features"
@@ -113,6 +119,14 @@ def alexnet_endpoints(
     Run `tf.global_variables_initializer()` to load the weights. Each call makes variables of its
     own, `AlexNet/conv1/W` ...; calls under one `tf.variable_scope(..., reuse=tf.AUTO_REUSE)`
     share them. Raises GraphnetsError for images, sizes, names and weights that do not fit.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 227, 227, 3))
+    ...     layers = graphnets.alexnet_endpoints(images, "random", trainable="fc7:", classes=43)
+    ...     print([variable.op.name for variable in tf.trainable_variables()])
+    ['AlexNet/fc7/W', 'AlexNet/fc7/b', 'AlexNet/fc8/W', 'AlexNet/fc8/b']
+    >>> layers["fc8"].shape.as_list()
+    [None, 43]
     """
     if reading not in list(READINGS):
         raise GraphnetsError(f"no reading {reading!r} of AlexNet; wanted course or caffe")

@@ -34,6 +34,13 @@ def grad_cam(
     Returns float32 (n, height, width), 0 or more, in no unit: of one photo the places compare.
     Raises GraphnetsError for other shapes and types, and where no gradient leads from the logits
     to the map.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 224, 224, 3))
+    ...     layers = graphnets.efficientnet_lite0_endpoints(images, "random")
+    ...     heat = graphnets.grad_cam(layers["fc"], layers["head"])
+    >>> heat.shape.as_list()
+    [None, 7, 7]
     """
     check_graph("grad_cam", logits, maps)
     _check_floats("logits", logits, 2, "(n, classes)")

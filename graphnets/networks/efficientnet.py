@@ -6,7 +6,7 @@ processor. Batch norm is folded into the weights.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow.compat.v1 as tf
 
@@ -51,13 +51,21 @@ def _declared(number: int, size: int) -> Declared:
 LITE0, LITE2 = _declared(0, 224), _declared(2, 260)
 
 
-def EfficientNetLite0(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+def EfficientNetLite0(
+    images: tf.Tensor, feature_extract: bool = False, **options: Any
+) -> tf.Tensor:
     """Add EfficientNet-Lite0 to the default graph: probabilities (n, 1000), or its features.
 
     images: any floats (n, height, width, 3), RGB, 0 to 255, 224 x 224 as it was trained.
     Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.imagenet_names`; or
     with feature_extract=True the means of the last maps, (n, 1280), 0 to 6.
     options: those of `efficientnet_lite0_endpoints`, which also tells what is raised.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 224, 224, 3))
+    ...     features = graphnets.EfficientNetLite0(images, True, weights="random")
+    >>> features.shape.as_list()
+    [None, 1280]
     """
     check_flag("feature_extract", feature_extract)
     until = "pool" if feature_extract else "prob"
@@ -79,5 +87,11 @@ def efficientnet_lite0_endpoints(
     A block such as "block2a" is one layer: it trains as a whole, its variables are
     `block2a/expand/W`, `block2a/depthwise/W`, `block2a/project/b` ...
     The other arguments, the variables and what is raised are as for `alexnet_endpoints`.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 224, 224, 3))
+    ...     layers = graphnets.efficientnet_lite0_endpoints(images, "random", until="block3b")
+    >>> list(layers)[-1], layers["block3b"].shape.as_list()
+    ('block3b', [None, 28, 28, 40])
     """
     return LITE0.endpoints(images, weights, trainable, until, preprocess=preprocess, **options)

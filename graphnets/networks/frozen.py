@@ -34,6 +34,10 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     The devices that it was made for are left out: what has them here is not known.
     Raises GraphnetsError if the file is missing, is no GraphDef, holds an op that reads or
     writes files, runs Python or keeps state, or no graph that TensorFlow can import.
+
+    >>> graph_def = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
+    >>> graph_def.node[0].name
+    'DecodeJpeg/contents'
     """
     graph_def = tf.GraphDef()
     try:

@@ -7,6 +7,7 @@ of its 94 convolutions are those of the file.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -38,6 +39,14 @@ def inception_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     batch norm (`NAME/Conv2D:0`) is scaled; every layer's output equals the file's.
 
     Raises GraphnetsError if the file is not that graph.
+
+    >>> graph_def = graphnets.inception_graph_def(graphnets.weight_file("inception_v3"))
+    >>> with tf.Graph().as_default(), tf.Session() as session:
+    ...     [bottleneck] = tf.import_graph_def(graph_def, {}, ["pool_3/_reshape:0"], name="")
+    ...     photo = open("signs/14_stop/00000.jpg", "rb").read()
+    ...     rows = session.run(bottleneck, {"DecodeJpeg/contents:0": photo})
+    >>> len(rows)
+    1
     """
     graph_def = modernised(read_graph_def(path))
     _check_graph(graph_def, path)
@@ -54,13 +63,19 @@ def _check_graph(graph_def: tf.GraphDef, source: str | os.PathLike[str]) -> None
     _size(graph_def)
 
 
-def Inception(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+def Inception(images: tf.Tensor, feature_extract: bool = False, **options: Any) -> tf.Tensor:
     """Add the frozen Inception v3 to the default graph.
 
     Returns float32 (n, 1008), each row sums to 1, in the order of
     `graphnets.inception_names`; or with feature_extract=True the bottleneck
     `pool_3/_reshape`, (n, 2048). The arguments and what is raised are those of
     `inception_endpoints`.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 240, 320, 3))
+    ...     bottleneck = graphnets.Inception(images, feature_extract=True)
+    >>> bottleneck.op.name
+    'Inception/pool_3/_reshape'
     """
     check_flag("feature_extract", feature_extract)
     endpoints = inception_endpoints(images, **options)
@@ -82,6 +97,11 @@ def inception_endpoints(
 
     Returns "conv" to "softmax", in order; each call adds a graph of its own, `Inception/conv` ...
     Raises GraphnetsError for images that do not fit and files that are not that graph.
+
+    >>> with tf.Graph().as_default():
+    ...     layers = graphnets.inception_endpoints(tf.placeholder(tf.float32, (None, 240, 320, 3)))
+    >>> list(layers)[0], list(layers)[-1]
+    ('conv', 'softmax')
     """
     images = float_images("Inception", images)
     check_flag("preprocess", preprocess)

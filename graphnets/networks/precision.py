@@ -63,6 +63,10 @@ def session_config(precision: str = FLOAT32) -> tf.ConfigProto:
 
     For a graph of your own: `tf.Session(config=graphnets.session_config("bfloat16"))`.
     Raises GraphnetsError as `check` does.
+
+    >>> with tf.Graph().as_default(), tf.Session(config=graphnets.session_config()) as session:
+    ...     print(session.run(tf.constant(1.0) + 1))
+    2.0
     """
     import tensorflow.compat.v1 as tf
     from tensorflow.core.protobuf import rewriter_config_pb2

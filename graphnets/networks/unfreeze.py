@@ -47,6 +47,10 @@ def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
 
     Returns them in the order of the nodes that take them.
     Raises GraphnetsError if there is none, or if TensorFlow cannot import the graph.
+
+    >>> file = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
+    >>> graphnets.parameter_names(file, "softmax")
+    ['softmax/weights', 'softmax/biases']
     """
     soundness.check(graph_def)
     check_kind("pattern", pattern, str, "a name or a shell pattern, such as 'mixed_10'")
@@ -96,6 +100,13 @@ def import_unfrozen(
     Raises GraphnetsError for names that the graph does not have, for a parameter that is no
     Const of floats or on which none of return_elements depends, and for a graph that TensorFlow
     cannot import, by itself or with those tensors in it.
+
+    >>> file = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
+    >>> names = graphnets.parameter_names(file, "softmax")
+    >>> with tf.Graph().as_default():
+    ...     [scores] = graphnets.import_unfrozen(file, names, {}, ["softmax:0"])
+    ...     print([variable.op.name for variable in tf.trainable_variables()])
+    ['import/softmax/weights', 'import/softmax/biases']
     """
     soundness.check(graph_def)
     trainable_parameters = check_names("trainable_parameters", trainable_parameters)
@@ -165,6 +176,11 @@ def with_values(graph_def: tf.GraphDef, values: Mapping[str, np.ndarray]) -> tf.
     """A copy of the GraphDef with other values for some Consts, {name: array}; the rest is equal.
 
     Raises GraphnetsError for what is no Const of the graph, or an array of another shape or dtype.
+
+    >>> file = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
+    >>> [node] = [node for node in file.node if node.name == "softmax/biases"]
+    >>> biases = tf.make_ndarray(node.attr["value"].tensor)
+    >>> changed = graphnets.with_values(file, {"softmax/biases": biases / 2})
     """
     check_kind("graph_def", graph_def, tf.GraphDef, soundness.WANTED)
     check_kind("values", values, Mapping, "a mapping {name of a Const: array}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow.compat.v1 as tf
 
@@ -50,13 +50,19 @@ def _less_mean(images: tf.Tensor) -> tf.Tensor:
 DECLARED = Declared("vgg16", "VGG16", LAYERS, SIZE, _less_mean, "conv4_3,conv5_3")
 
 
-def VGG16(images: tf.Tensor, feature_extract: bool = False, **options) -> tf.Tensor:
+def VGG16(images: tf.Tensor, feature_extract: bool = False, **options: Any) -> tf.Tensor:
     """Add VGG16 to the default graph: probabilities (n, 1000), or fc7 with feature_extract.
 
     images: any floats (n, height, width, 3), RGB, 0 to 255, 224 x 224 (to 255 x 255).
     Returns float32 (n, 1000), each row sums to 1, in the order of `graphnets.imagenet_names`; or
     with feature_extract=True the activations of fc7, (n, 4096), from 0 up.
     options: those of `vgg16_endpoints`, which also tells what is raised.
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 224, 224, 3))
+    ...     probabilities = graphnets.VGG16(images, weights="random")
+    >>> probabilities.shape.as_list()
+    [None, 1000]
     """
     check_flag("feature_extract", feature_extract)
     if feature_extract:
@@ -79,5 +85,11 @@ def vgg16_endpoints(
     and the mean that the weights want are seen to here, unless preprocess=False.
     The other arguments, the variables and what is raised are as for `alexnet_endpoints`; weights
     of the convolutions alone are enough for until="pool5".
+
+    >>> with tf.Graph().as_default():
+    ...     images = tf.placeholder(tf.float32, (None, 224, 224, 3))
+    ...     layers = graphnets.vgg16_endpoints(images, "random", until="pool5")
+    >>> layers["conv5_3"].shape.as_list()
+    [None, 14, 14, 512]
     """
     return DECLARED.endpoints(images, weights, trainable, until, preprocess=preprocess, **options)

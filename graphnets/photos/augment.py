@@ -136,6 +136,10 @@ def contact_sheet(photos: Sequence[np.ndarray], columns: int, gap: int = 4) -> I
 
     photos: each (height, width, 3), RGB, 0 to 255, of any type of numbers. gap: pixels between
     them, from 0. Raises GraphnetsError for anything else, if there are none, or no columns.
+
+    >>> photos = np.random.default_rng(0).uniform(0, 255, (6, 32, 48, 3))
+    >>> graphnets.contact_sheet(photos, columns=3).size
+    (152, 68)
     """
     check_whole("columns", columns)
     check_whole("gap", gap, 0)

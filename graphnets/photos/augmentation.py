@@ -42,6 +42,9 @@ class Augmentation:
       zoom               show 1 -+ zoom times the width, and of the height independently
 
     Raises GraphnetsError for a value that is out of its range (see LIMITS) or no number.
+
+    >>> graphnets.Augmentation(flip_left_right=True, rotation=15).describe()
+    'flip_left_right=1.0, rotation=15.0'
     """
 
     flip_left_right: bool = False
@@ -81,10 +84,14 @@ class Augmentation:
         return ", ".join(f"{name}={value!r}" for name, value in values.items() if value)
 
 
-# The ImageDataGenerator of many Keras tutorials; their shear of 0.2 was thought of in radians.
 PHOTO_AUGMENTATION = Augmentation(
     flip_left_right=True, rotation=30, width_shift=0.1, height_shift=0.1, shear=0.2, zoom=0.2
 )
+"""An `Augmentation` that suits most photos: the ImageDataGenerator of many Keras tutorials.
+
+Their shear of 0.2 was thought of in radians. What is mirrored here must mean the same: leave
+flip_left_right out for traffic signs that point somewhere, and for letters.
+"""
 
 
 def check_augmentation(augmentation: object) -> None:

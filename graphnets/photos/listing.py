@@ -49,6 +49,11 @@ def scan(
 
     Hidden files, and what systems leave beside photos, are passed over. Raises GraphnetsError
     if the folder, the table or its classes cannot serve.
+
+    >>> photos = graphnets.scan("signs")
+    >>> photos.label.value_counts().head(2).to_dict()
+    {'00_speed_limit_20': 3, '01_speed_limit_30': 3}
+    >>> usable = photos[photos.problem == ""]
     """
     photos = listed(images, progress, image_root, multi_label)
     check_classes(photos)

@@ -95,6 +95,10 @@ def variants(
     Returns float32 (photos, copies, *size, 3), RGB, 0 to 255, which all have to fit in memory.
     Raises GraphnetsError for another table, a size that is none, copies below 1, and for a photo
     that cannot be read, with its path.
+
+    >>> photos = graphnets.scan("signs").head(2)
+    >>> graphnets.variants(photos, graphnets.PHOTO_AUGMENTATION, (64, 64), copies=4).shape
+    (2, 4, 64, 64, 3)
     """
     images.check_photos(photos, "path", "key")
     check_augmentation(augmentation)

@@ -44,6 +44,11 @@ def split(
     Raises GraphnetsError for another table than that of `scan`, if the percentages leave nothing to
     train on, for groups that leave a class without training photos, and for a given split that
     tears a group.
+
+    >>> photos = graphnets.split(graphnets.scan("signs"), testing_percentage=25)
+    >>> sorted(photos.split.unique())
+    ['testing', 'training', 'validation']
+    >>> train = photos[photos.split == "training"]
     """
     check_photos(photos, "path", "label", "problem")
     check_whole("split_seed", split_seed)

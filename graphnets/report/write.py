@@ -47,6 +47,9 @@ def write_report(
 
     graph, labels: the run's classifier, if it lies elsewhere; it shows what counted for mistakes.
     Photos that are gone by now are grey. Raises GraphnetsError for a folder that is no run's.
+
+    >>> graphnets.write_report("trained").name
+    'report.html'
     """
     run = read_run(folder)
     usual = classifier_files(run.folder)

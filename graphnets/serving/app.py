@@ -21,6 +21,9 @@ def serving_app(classifier: Classifier, options: ServeOptions | None = None) -> 
     GET /v1/models/default are TensorFlow Serving's REST API; GET / is the page, /health and
     /metrics tell how it goes. Photos of all requests run in batches, in one thread.
     Raises GraphnetsError for other arguments, and without the extra `serve`.
+
+    >>> classifier = graphnets.Classifier("trained/output_graph.pb", "trained/output_labels.txt")
+    >>> app = graphnets.serving_app(classifier)  # for uvicorn.run(app), or another server
     """
     check_kind("classifier", classifier, Classifier, "a graphnets.Classifier")
     options = ServeOptions() if options is None else options

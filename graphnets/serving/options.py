@@ -30,6 +30,9 @@ class ServeOptions:
     work at a time. timeout: seconds to receive a request in, and again to answer it in.
 
     Raises GraphnetsError for a value that is none.
+
+    >>> graphnets.ServeOptions(top_k=1, hosts=("signs.example.org",)).max_files
+    32
     """
 
     top_k: int = 5

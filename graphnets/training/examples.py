@@ -15,6 +15,9 @@ class Examples(NamedTuple):
     """features: float32 (n, features); labels: int (n,), positions in the list of classes.
 
     Of several labels, float32 (n, classes): 1 for those that an example has, else 0.
+
+    >>> graphnets.Examples(np.zeros((2, 1280), np.float32), np.array([0, 4])).features.shape
+    (2, 1280)
     """
 
     features: np.ndarray

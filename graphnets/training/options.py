@@ -43,6 +43,9 @@ class TrainingOptions:
     weight_decay: this times half the squares of the head's weights, on standardised features and
     without biases, is added to the loss (1 / (C n) of scikit-learn's logistic regression). None:
     0.03 where the head trains alone, 0 where layers train with it.
+
+    >>> graphnets.TrainingOptions(how_many_training_steps=500, optimizer="adam").learning_rate
+    0.01
     """
 
     how_many_training_steps: int = 4000

@@ -101,6 +101,11 @@ def train_head(
 
     Raises GraphnetsError for examples that cannot be learnt from, and Diverged, a GraphnetsError,
     if the loss is no longer finite.
+
+    >>> known = graphnets.Examples(np.eye(3, dtype=np.float32), np.array([0, 1, 2]))
+    >>> head = graphnets.train_head(known, known, 3, graphnets.TrainingOptions(100))
+    >>> head.probabilities(known.features).argmax(axis=1)
+    array([0, 1, 2])
     """
     check_kind("options", options, TrainingOptions, "graphnets.TrainingOptions(...)")
     options = with_usual_decay(options, alone=True)

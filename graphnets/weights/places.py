@@ -74,6 +74,9 @@ def weight_file(architecture: str, folder: str | os.PathLike[str] | None = None)
 
     Raises GraphnetsError for an unknown architecture, and with the command to run if they are not
     there.
+
+    >>> graphnets.weight_file("inception_v3").name
+    'classify_image_graph_def.pb'
     """
     file = file_name(architecture)
     if folder is not None:

@@ -56,6 +56,10 @@ def open_network(
     signature.
     Raises GraphnetsError for an unknown name, for bfloat16 where the processor lacks it, for a
     file that is missing or of another kind, and where a graph leaves open what it takes.
+
+    >>> network = graphnets.open_network("efficientnet_lite0", "random")
+    >>> network.size, network.default_endpoint, network.layers()[-3].name
+    ((224, 224), 'pool', 'pool')
     """
     small = mobilenet(architecture)
     if architecture not in ARCHITECTURES and not small:

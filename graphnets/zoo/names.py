@@ -20,6 +20,9 @@ def imagenet_names() -> list[str]:
     The order is that of the synsets' numbers, n01440764 first; a name is all the words of the
     synset in WordNet 3.0, "tench, Tinca tinca". Two classes are called "crane": 134, the bird, and
     517, the machine. Raises GraphnetsError if the file is not there.
+
+    >>> graphnets.imagenet_names()[207]
+    'golden retriever'
     """
     return [row["names"] for row in _rows("imagenet_classes.csv")]
 
@@ -35,6 +38,10 @@ def inception_names() -> list[str]:
     Outputs 1 to 1000 have the challenge's own numbers (ILSVRC2012_ID of its development kit); 0
     and 1001 to 1007 mean nothing and are called "(unused 0)" and so on.
     Raises GraphnetsError if the file is not there.
+
+    >>> names = graphnets.inception_names()
+    >>> len(names), names[0]
+    (1008, '(unused 0)')
     """
     names = [f"(unused {output})" for output in range(INCEPTION_OUTPUTS)]
     for row in _rows("imagenet_classes.csv"):
@@ -46,6 +53,9 @@ def sign_names() -> list[str]:
     """The 43 classes of the German traffic signs (GTSRB) by ClassId, as `jobs.signs.NAMES`.
 
     Raises GraphnetsError if the file is not there.
+
+    >>> graphnets.sign_names()[14]
+    'Stop'
     """
     return [row["SignName"] for row in _rows("signnames.csv")]
 

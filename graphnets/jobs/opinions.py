@@ -14,6 +14,7 @@ from graphnets.training.doubts import Rivals, rivals, told_by_others
 from graphnets.training.tune import Stored
 
 MOST = 150_000_000  # numbers in the features that are compared, 1.2 GB
+MOST_PHOTOS = 20_000  # each is compared with each
 DIGITS = 6
 
 
@@ -43,7 +44,7 @@ def with_doubts(
     parts = [list(columns) for columns in zip(*(s.features for s in splits), strict=True)]
     counts = [int((photos.split == name).sum()) for name in SPLITS]
     width = sum(columns[0].shape[1] for columns in parts)
-    if not len(order) or len(order) * width > MOST:
+    if not 0 < len(order) <= min(MOST_PHOTOS, MOST // width):
         nothing = Rivals(np.empty(0), np.empty(0, int), np.empty(0))
         return _with_columns(photos, order[:0], nothing, names, labels)
     # Variants of training photos lie behind the photos themselves.

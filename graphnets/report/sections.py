@@ -97,9 +97,10 @@ def doubts(run: Run) -> tuple[list[Shot], int]:
     """Photos whose label the others contradict, the clearest first, and how many there are."""
     usable = run.photos[run.photos.problem == ""]
     # A photo without labels, or with all of them, has no other side: the middle stands for it.
-    margin = usable.others_rival_score.fillna(0.5) - usable.others_score.fillna(0.5)
-    usable = usable.assign(margin=margin)[margin > 0]
-    usable = usable.sort_values("margin", ascending=False, kind="stable")
+    own, rival = usable.others_score.fillna(0.5), usable.others_rival_score.fillna(0.5)
+    # Classes that are often taken for each other have high rivals: these count by half.
+    usable = usable.assign(doubt=rival / 2 - own)[rival > own]
+    usable = usable.sort_values("doubt", ascending=False, kind="stable")
     shots = []
     for photo in usable[:DOUBTS].itertuples():
         lines = [f"labelled {_label(photo.label)} {_score(photo.others_score)}"]

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+NEIGHBOURS = 10
+ROWS = 1024  # photos that are compared with all at a time
+
 
 class Rivals(NamedTuple):
     """Of each photo the likeliest label that it does not have, against those that it has.
@@ -38,9 +41,40 @@ def told_by_others(features: np.ndarray, labels: np.ndarray, groups: np.ndarray)
 
     features: float (n, width); labels: float (n, classes), 1 for those that a photo has, else 0;
     groups: int (n,), copies and frames of one track, say, which would confirm each other.
-    A score near 1 is for the class, near 0 against it. Ridge regression on standardised features of
-    length 1, whose penalty is their mean square, with each group left out: exactly, from one
-    regression on all (Allen's PRESS, 1974, by groups).
+    A score near 1 is for the class, near 0 against it: the mean of what a regression and the
+    nearest photos say. Of five swapped labels among 800 flowers, the two together found more than
+    either, and than scikit-learn's logistic regression by folds.
+    """
+    labels = np.asarray(labels, np.float64)
+    return (by_regression(features, labels, groups) + by_neighbours(features, labels, groups)) / 2
+
+
+def by_neighbours(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The share of the NEIGHBOURS nearest photos of other groups (by the cosine) with each label.
+
+    Of fewer others, all count. Arguments and result as of `told_by_others`.
+    """
+    x = np.asarray(features, np.float32)
+    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    found = np.zeros((len(x), labels.shape[1]))
+    for start in range(0, len(x), ROWS):
+        part = slice(start, start + ROWS)
+        alike = x[part] @ x.T
+        alike[groups[part, np.newaxis] == groups] = -np.inf
+        most = min(NEIGHBOURS, len(x))
+        nearest = np.argpartition(-alike, most - 1, axis=1)[:, :most]
+        others = np.isfinite(np.take_along_axis(alike, nearest, 1))
+        count = np.maximum(others.sum(axis=1, keepdims=True), 1)
+        found[part] = (labels[nearest] * others[..., np.newaxis]).sum(axis=1) / count
+    return found
+
+
+def by_regression(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """What ridge regression on the photos of other groups gives each label.
+
+    On standardised features of length 1, with their mean square as the penalty; each group is left
+    out exactly, from one regression on all (Allen's PRESS, 1974, by groups). Arguments and result
+    as of `told_by_others`.
     """
     x = np.asarray(features, np.float64)
     deviation = x.std(axis=0)
@@ -48,9 +82,8 @@ def told_by_others(features: np.ndarray, labels: np.ndarray, groups: np.ndarray)
     x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     x -= x.mean(axis=0)
     weights = _inverse_times(x)
-    labels = np.asarray(labels, np.float64)
     fitted = x @ (weights @ labels) + labels.mean(axis=0)
-    found = np.empty_like(labels)
+    found = np.empty_like(labels, np.float64)
     for places in _members(groups):
         # What the group itself adds to the fit at its own places.
         own = x[places] @ weights[:, places] + 1 / len(x)

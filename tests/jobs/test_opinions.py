@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from graphnets.jobs import opinions
 from graphnets.jobs.opinions import with_doubts, with_scores
@@ -71,8 +72,9 @@ def test_a_copy_under_the_same_wrong_label_is_no_witness():
     assert (found.others_rival_score > found.others_score)[[3, 6]].all()
 
 
-def test_more_photos_than_can_be_compared_have_no_opinions(monkeypatch):
-    monkeypatch.setattr(opinions, "MOST", 90 * 8 - 1)
+@pytest.mark.parametrize(("limit", "most"), [("MOST", 90 * 8 - 1), ("MOST_PHOTOS", 89)])
+def test_more_photos_than_can_be_compared_have_no_opinions(monkeypatch, limit, most):
+    monkeypatch.setattr(opinions, limit, most)
     photos, parts = drawn([])
     found = with_doubts(photos, parts, LABELS)
     assert found.others_score.isna().all() and (found.others_say == "").all()

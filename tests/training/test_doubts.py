@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
 
-from graphnets.training.doubts import rivals, told_by_others
+from graphnets.training import doubts
+from graphnets.training.doubts import by_neighbours, by_regression, rivals, told_by_others
 
 
 def drawn(n, width, classes=3, seed=0):
@@ -38,7 +40,28 @@ def test_scores_are_those_of_a_regression_on_all_others(width, alone):
         groups=groups,
         cv=LeaveOneGroupOut(),
     )
-    np.testing.assert_allclose(told_by_others(features, labels, groups), expected, atol=1e-5)
+    np.testing.assert_allclose(by_regression(features, labels, groups), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_neighbours_are_the_nearest_of_other_groups(alone, monkeypatch):
+    monkeypatch.setattr(doubts, "ROWS", 7)
+    features, labels, _ = drawn(40, 6)
+    groups = np.arange(40) if alone else np.arange(40) % 13
+    nearest = NearestNeighbors(n_neighbors=40, metric="cosine").fit(features)
+    expected = np.empty((40, 3))
+    for row, order in enumerate(nearest.kneighbors(return_distance=False, n_neighbors=39)):
+        others = [place for place in order if groups[place] != groups[row]]
+        expected[row] = labels[others[:10]].mean(axis=0)
+    np.testing.assert_allclose(by_neighbours(features, labels, groups), expected)
+
+
+def test_of_few_photos_all_others_are_neighbours():
+    features, labels, _ = drawn(4, 5)
+    found = by_neighbours(features, labels, np.array([0, 0, 1, 2]))
+    np.testing.assert_allclose(found[0], labels[2:].mean(axis=0))
+    alone = by_neighbours(features, labels, np.zeros(4, int))
+    np.testing.assert_array_equal(alone, 0)
 
 
 def test_swapped_labels_come_first():
@@ -53,8 +76,8 @@ def test_a_feature_that_is_the_same_in_all_photos_says_nothing():
     features, labels, _ = drawn(30, 5)
     constant = np.column_stack([features, np.ones(30)])
     np.testing.assert_allclose(
-        told_by_others(constant, labels, np.arange(30)),
-        told_by_others(features, labels, np.arange(30)),
+        by_regression(constant, labels, np.arange(30)),
+        by_regression(features, labels, np.arange(30)),
     )
 
 

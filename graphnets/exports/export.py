@@ -63,6 +63,9 @@ def export_classifier(
     script that classifies a photo, and `export.json` (sizes, and figures on the run's test photos).
     Raises GraphnetsError for a folder that is no run's, a converter that is not installed, a folder
     that is there already, and for a graph that a converter does not take.
+
+    >>> options = graphnets.ExportOptions(output_dir="exported", test_photos=4)
+    >>> [export] = graphnets.export_classifier("trained", "saved_model", options)
     """
     check_path("run", run, "the output_dir of a graphnets.retrain")
     options = ExportOptions() if options is None else options

@@ -45,6 +45,9 @@ class ExportOptions:
     final_tensor_name. test_photos: on how many of the run's test photos the exports are compared
     (None: on all). force: replace exports that are there.
     Raises GraphnetsError for what cannot be one.
+
+    >>> graphnets.ExportOptions(precisions=["float16"], test_photos=100).output_layer
+    'final_result'
     """
 
     output_dir: str | os.PathLike[str] | None = None

@@ -81,23 +81,25 @@ def by_regression(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) 
     x = (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     x -= x.mean(axis=0)
-    weights = _inverse_times(x)
-    fitted = x @ (weights @ labels) + labels.mean(axis=0)
-    found = np.empty_like(labels, np.float64)
+    weights = _times_inverse(x)
+    residual = labels - (x @ (weights.T @ labels) + labels.mean(axis=0))
+    # What a group itself adds to the fit at its own places; most have one photo.
+    alone = 1 - (x * weights).sum(axis=1, keepdims=True) - 1 / len(x)
+    found = labels - residual / alone
     for places in _members(groups):
-        # What the group itself adds to the fit at its own places.
-        own = x[places] @ weights[:, places] + 1 / len(x)
-        residual = labels[places] - fitted[places]
-        found[places] = labels[places] - np.linalg.solve(np.eye(len(places)) - own, residual)
+        if len(places) > 1:
+            own = x[places] @ weights[places].T + 1 / len(x)
+            left = np.linalg.solve(np.eye(len(places)) - own, residual[places])
+            found[places] = labels[places] - left
     return found
 
 
-def _inverse_times(x: np.ndarray) -> np.ndarray:
-    """(x'x + p)^-1 x', float64 (width, n), with p the mean square of the rows."""
+def _times_inverse(x: np.ndarray) -> np.ndarray:
+    """x (x'x + p)^-1, float64 as x, with p the mean square of the rows."""
     penalty = max(float((x**2).sum(axis=1).mean()), 1e-12)
     if x.shape[1] <= len(x):
-        return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T)
-    return np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), x).T
+        return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T).T.copy()
+    return np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), x)
 
 
 def _members(groups: np.ndarray) -> list[np.ndarray]:

@@ -152,7 +152,7 @@ def _by_margin(photos: pd.DataFrame, surest: bool) -> list:
 
 def _judged(run: Run, photo) -> Shot:
     """A test photo with its label and what it was called, or could as well have been."""
-    label = f"{_label(photo.label)} {_score(photo.label_score)}"
+    label = f"{_label(photo.label)} {_score(photo.label_score)}".strip()
     if _several(run):
         called = f"called {_label(photo.predicted)}"
         rival = f"{shown(photo.rival)} {_score(photo.rival_score)}" if photo.rival else ""

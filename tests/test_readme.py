@@ -106,10 +106,9 @@ def test_every_flag_and_command_that_is_named_is_there():
         flag
         for command in main.commands.values()
         for parameter in command.params
-        for flag in parameter.opts
+        for flag in (*parameter.opts, *parameter.secondary_opts)
     }
     named = set(re.findall(r"--[a-z][a-z_]+", README.partition("## Your photos")[2])) - {"--help"}
-    named -= {"--image", "--logdir"}  # label_image.py's, TensorBoard's
-    named -= {"--image", "--no"}  # label_image.py's, and pip's --no-deps
+    named -= {"--image", "--logdir", "--no"}  # label_image.py's, TensorBoard's, pip's --no-deps
     assert len(named) > 10 and named <= known
     assert set(re.findall(r"\| `graphnets (\w+)", README)) == set(main.commands)

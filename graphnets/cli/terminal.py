@@ -19,6 +19,7 @@ import click
 
 from graphnets.classifier.options import OUTPUT
 from graphnets.errors import shown
+from graphnets.jobs.options import FIGURES, REPORT
 
 
 def open_closed_streams() -> None:
@@ -257,8 +258,7 @@ def say_where(options, photos) -> None:
     """Say what was written where, and how to use it, on one of the photos that were read."""
     say(f"classifier  {options.graph_path}")
     say(f"labels      {options.labels_path}")
-    report = ["report.html"] if options.report else []
-    for name in ("metrics.json", "photos.csv", "curves.csv", *report):
+    for name in [*FIGURES, *([REPORT] if options.report else [])]:
         say(f"{name.partition('.')[0]:10s}  {Path(options.output_dir) / name}")
     command = [*_program(), "predict", "--graph", options.graph_path]
     command += ["--labels", options.labels_path]

@@ -26,7 +26,8 @@ PATHS = (
 )  # fmt: skip
 DEMO_ENDPOINT, DEMO_TRAINABLE = "pool", "block6a:"
 FALSE_ALARMS = 0.05  # where photos of no class are given and no rate is
-FIGURES = "metrics.json", "photos.csv", "curves.csv", "report.html"
+FIGURES = "metrics.json", "photos.csv", "curves.csv"
+REPORT = "report.html"
 COPIES = 8  # variants of a training photo, where none is said
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
@@ -224,7 +225,8 @@ def check_outputs(options: RetrainOptions) -> None:
     if options.saved_model_dir:
         refuse_existing(options.saved_model_dir)
     files = [options.graph_path, options.labels_path]
-    files += [Path(options.output_dir) / name for name in FIGURES]
+    names = [*FIGURES, REPORT] if options.report else FIGURES
+    files += [Path(options.output_dir) / name for name in names]
     if len({os.path.abspath(file) for file in files}) < len(files):
         raise GraphnetsError(
             f"two outputs have one name among {', '.join(map(str, files))}; name different files"
@@ -250,7 +252,7 @@ def check_outputs_of_run(options: RetrainOptions, files: Sequence[Path]) -> None
 def compared_files(options: RetrainOptions) -> list[Path]:
     """What `compare` writes."""
     names = [f"compare.{suffix}" for suffix in ("csv", "json", "png")]
-    names += ["report.html"] if options.report else []
+    names += [REPORT] if options.report else []
     return [Path(options.output_dir) / name for name in names]
 
 

@@ -16,7 +16,7 @@ from graphnets.photos import images
 
 
 def squares(paths: Iterable[str | os.PathLike[str]], side: int) -> list[Image.Image]:
-    """Of each photo its `thumbnail` in the middle of a white square; grey if it cannot be read."""
+    """Each photo, as large as a white square has room for; grey if it cannot be read."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(partial(_square, side=side), paths))
 
@@ -27,6 +27,7 @@ def _square(path: str | os.PathLike[str], side: int) -> Image.Image:
         small = thumbnail(path, side)
     except PhotoError:
         return Image.new("RGB", (side, side), "grey")
+    small = ImageOps.contain(small, (side, side))
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square
 

@@ -76,7 +76,7 @@ def mistakes(run: Run) -> list[Shot]:
 
 def called(run: Run, shots: Iterable[Shot]) -> dict[str, str]:
     """Of each photo the class that it was called and is not; none where one was only missed."""
-    rows = run.photos.set_index("path")
+    rows = run.photos.drop_duplicates("path").set_index("path")
     found = {}
     for path in paths(shots):
         row = rows.loc[path]

@@ -103,13 +103,13 @@ def stored(network, cut, names, count, seed=0):
 
 
 def options(tmp_path, **changes):
-    """Of a short `retrain` whose files all go under tmp_path."""
+    """Of a short `retrain` whose files all go under tmp_path; it writes no report."""
     training = {"how_many_training_steps": 60, "learning_rate": 0.01, "train_batch_size": 16}
     training |= changes.pop("training", {})
     return RetrainOptions(
         **{
             "output_dir": tmp_path / "out", "bottleneck_dir": tmp_path / "B",
-            "summaries_dir": None, "testing_percentage": 25,
+            "summaries_dir": None, "testing_percentage": 25, "report": False,
             "training": TrainingOptions(**training), **changes,
         }
     )  # fmt: skip

@@ -148,7 +148,7 @@ def test_the_warmup_is_the_first_part_of_the_curves_and_equal(photo_folder, tmp_
 
 def test_files_have_the_table_the_curves_and_a_plot(compared):
     out = compared.folder / "out"
-    assert sorted(os.listdir(out)) == ["compare.csv", "compare.json", "compare.png"]
+    assert sorted(os.listdir(out)) == ["compare.csv", "compare.json", "compare.png", "report.html"]
     rows = pd.read_csv(out / "compare.csv")
     assert list(rows) == [
         "name", "trainable_parameters", "test_accuracy", "shared_features_seconds",

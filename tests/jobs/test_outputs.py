@@ -69,7 +69,7 @@ def test_an_output_file_that_is_a_folder(tmp_path, name):
         check_outputs(options(tmp_path, **{name: tmp_path}))
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "photos.csv"])
+@pytest.mark.parametrize("name", ["metrics.json", "photos.csv", "curves.csv", "report.html"])
 def test_a_folder_where_a_figure_is_written(tmp_path, name):
     (tmp_path / "out" / name).mkdir(parents=True)
     with pytest.raises(GraphnetsError, match=f"{name} is a folder; name a file to write$"):
@@ -135,7 +135,7 @@ def test_the_disk_full_at_the_end_keeps_the_classifier_that_was_there(
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["labels.txt", "photos.csv", "metrics.json"])
+@pytest.mark.parametrize("name", ["labels.txt", "photos.csv", "curves.csv", "metrics.json"])
 def test_the_disk_full_at_any_file(photo_folder, network, tmp_path, monkeypatch, name):
     def full(path, data):
         if Path(path).name.endswith(name):
@@ -156,7 +156,7 @@ def test_the_disk_full_at_a_saved_model_leaves_none(photo_folder, network, tmp_p
         (folder / "half").write_text("")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("graphnets.classifier.export._build_saved_model", full)
+    monkeypatch.setattr("graphnets.exports.saved_model._build", full)
     with pytest.raises(GraphnetsError, match="saved/1 cannot be written: No space left on device"):
         retrain(photo_folder, network, settings)
     assert list((tmp_path / "saved").iterdir()) == []

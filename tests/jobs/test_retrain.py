@@ -29,6 +29,7 @@ def options(folder: Path, **changes) -> RetrainOptions:
         "bottleneck_dir": folder / "bottleneck",
         "summaries_dir": None,
         "testing_percentage": 25,
+        "report": False,
         "training": TrainingOptions(how_many_training_steps=300, learning_rate=0.1),
     }
     return RetrainOptions(**{**settings, **changes})
@@ -45,7 +46,7 @@ def test_a_folder_of_photos_becomes_a_classifier(photo_folder, network, tmp_path
     result = retrain(photo_folder, network, options(tmp_path), say=said.append)
     out = tmp_path / "out"
     assert sorted(os.listdir(out)) == [
-        "metrics.json", "output_graph.pb", "output_labels.txt", "photos.csv"
+        "curves.csv", "metrics.json", "output_graph.pb", "output_labels.txt", "photos.csv"
     ]  # fmt: skip
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics == result.metrics
@@ -196,12 +197,7 @@ sys.path.insert(0, sys.argv[1])
 from world import small_network
 from graphnets.features import store
 from graphnets.jobs.retrain import RetrainOptions, retrain
-from graphnets.photos import images
-from graphnets.photos.listing import scan
-from graphnets.photos import images
-from graphnets.photos.listing import scan
 from graphnets.training.train import TrainingOptions
-from graphnets.photos.listing import scan
 
 append = store.FeatureStore.append
 def slowly(self, keys, rows):  # so that kills find the run at work

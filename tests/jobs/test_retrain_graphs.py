@@ -33,6 +33,7 @@ def test_its_last_block_trains_and_the_export_gives_what_was_tested(
 ):
     trainable = LAST.get(network.default_endpoint, "block_1:")
     options = RetrainOptions(
+        report=False,
         training=TrainingOptions(how_many_training_steps=20, learning_rate=0.05),
         trainable=trainable,
         output_dir=tmp_path, bottleneck_dir=tmp_path / "b", summaries_dir=tmp_path / "s",

@@ -21,6 +21,7 @@ def hostile_run(tmp_path_factory):
     (second / "swapped 2.jpg").rename(second / "<b>javascript:alert(2)&.jpg")
     (first / "broken.jpg").write_bytes(b"no picture")
     (photos / HOSTILE[1] / "copy.jpg").write_bytes((first / "001.jpg").read_bytes())
-    chosen = options(root, testing_percentage=40, training={"how_many_training_steps": 4})
+    quick = {"how_many_training_steps": 4}
+    chosen = options(root, testing_percentage=40, report=True, training=quick)
     retrain(photos, small_network(), chosen)
     return root / "out"

@@ -130,7 +130,7 @@ def test_without_the_classifier_the_page_says_what_is_missing(hostile_run, tmp_p
 
 def test_a_comparison_has_its_table_and_curves(tmp_path):
     photos = write_photos(tmp_path / "photos")
-    chosen = options(tmp_path, training={"how_many_training_steps": 4})
+    chosen = options(tmp_path, report=True, training={"how_many_training_steps": 4})
     compare(photos, small_network(), "conv2,conv1", chosen)
     page = Page(tmp_path / "out" / "report.html")
     assert "How deep to train" in page.text and "conv1" in page.text
@@ -150,7 +150,8 @@ def test_no_report_is_written_where_none_is_wished(tmp_path):
 def test_a_run_without_test_photos_has_a_page(tmp_path):
     photos = write_photos(tmp_path / "photos")
     quick = {"how_many_training_steps": 4}
-    chosen = options(tmp_path, testing_percentage=0, validation_percentage=0, training=quick)
+    percentages = {"testing_percentage": 0, "validation_percentage": 0}
+    chosen = options(tmp_path, report=True, training=quick, **percentages)
     retrain(photos, small_network(), chosen)
     page = Page(tmp_path / "out" / "report.html")
     assert "No photo was kept for testing" in page.text

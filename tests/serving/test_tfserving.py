@@ -16,7 +16,7 @@ from served import (
 )
 from tiny import LABELS, by_hand, pixels
 
-from graphnets.classifier import export
+from graphnets.exports.saved_model import write_saved_model
 
 PREDICT = "/v1/models/default:predict"
 
@@ -42,7 +42,7 @@ def test_rows_are_answered_in_order_under_any_of_an_inputs_names(ask):
 )
 def test_columns_are_what_the_saved_models_signature_gives(tmp_path, ask_with, head):
     graph_def = write_classifier(tmp_path, head)
-    export.write_saved_model(tmp_path / "model", graph_def)
+    write_saved_model(tmp_path / "model", graph_def)
     signature = tf2.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
     expected = {k: x.numpy() for k, x in signature(image=tf2.constant(png(1))).items()}
     with ask_with(classifier_in(tmp_path)) as ask:

@@ -203,14 +203,12 @@ def _report_accuracy(metrics: dict) -> None:
 
 
 def _about_scores(figures: dict) -> str:
-    """How far scores are from what comes true: the curve's points, score to share of photos."""
-    curve = ", ".join(
-        f"{row['score']:.0%} {row['right']:.0%} ({row['count']})" for row in figures["reliability"]
-    )
+    """How far scores are from what comes true; the report has the curve."""
     return (
-        f"scores divided by the temperature {figures['temperature']:.2f}: expected calibration "
-        f"error {figures['expected_calibration_error']:.1%}, {figures['uncalibrated_error']:.1%} "
-        f"before\nscores, and how many were right (of photos): {curve}"
+        f"scores divided by the temperature {figures['temperature']:.2f}, which fits the "
+        "validation photos: expected calibration error "
+        f"{figures['expected_calibration_error']:.1%} on the test photos, "
+        f"{figures['uncalibrated_error']:.1%} without"
     )
 
 

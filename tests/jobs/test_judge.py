@@ -42,10 +42,9 @@ def test_the_exported_scores_have_the_error_that_is_told(tmp_path, trainable, ca
     assert found["temperature"] != 1
     report(result, False)
     out = capsys.readouterr().out
-    error = found["expected_calibration_error"]
-    assert f"temperature {found['temperature']:.2f}: expected calibration error {error:.1%}" in out
-    best = found["reliability"][-1]
-    assert f"{best['score']:.0%} {best['right']:.0%} ({best['count']})\n" in out
+    error, before = found["expected_calibration_error"], found["uncalibrated_error"]
+    assert f"divided by the temperature {found['temperature']:.2f}, which fits the valid" in out
+    assert f"calibration error {error:.1%} on the test photos, {before:.1%} without\n" in out
 
 
 def test_photos_of_a_group_widen_the_interval(photo_folder, network, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from graphnets.classifier.options import InputOptions
 from graphnets.cli.flags import graph_flags
 from graphnets.cli.terminal import quiet_tensorflow
 from graphnets.errors import GraphnetsError, shown
-from graphnets.files import check_readable, check_writable
+from graphnets.files import check_readable, check_writable, in_or_around
 
 
 @click.command()
@@ -38,6 +39,12 @@ def explain(photos: tuple[str, ...], output_dir: str, as_json: bool, **flags) ->
     entry = InputOptions(**flags)
     for path in (graph, labels):
         check_readable(path)
+    for read in photos:
+        if os.path.isdir(read) and in_or_around(read, output_dir):
+            raise GraphnetsError(
+                f"output_dir is {output_dir}, in or around {read}, whose photos are read: pictures "
+                "would be taken for photos the next time; name a folder elsewhere"
+            )
     check_writable(Path(output_dir))
     with quiet_tensorflow():
         from graphnets.classifier.explain import Explainer
@@ -46,16 +53,17 @@ def explain(photos: tuple[str, ...], output_dir: str, as_json: bool, **flags) ->
 
     explainer = Explainer(graph, labels, entry, layer, occlusion)
     number = None if label is None else _number(label, explainer.labels)
-    read = left_out = 0
-    for drawn in draw_explanations(explainer, photo_paths(photos), Path(output_dir), number):
+    explained = left_out = 0
+    once = dict.fromkeys(photo_paths(photos))  # a file may be named beside its folder
+    for drawn in draw_explanations(explainer, once, Path(output_dir), number):
         if drawn.explanation.problem:
             left_out += 1
         else:
-            read += 1
+            explained += 1
         _say(drawn, explainer.layer, as_json)
     if left_out:
-        click.echo(f"{read} photos explained, {left_out} left out", err=True)
-    if not read:
+        click.echo(f"{explained} photos explained, {left_out} left out", err=True)
+    if not explained:
         raise GraphnetsError("no photo could be explained; wanted readable pictures")
 
 

@@ -64,7 +64,10 @@ network_flags = options(
         help="Frozen GraphDef (.pb), or the folder of a SavedModel.",
     ),
     click.option(
-        "--input_layer", default="", help="Where pictures enter --graph.  [default: found]"
+        "--input_layer",
+        default="",
+        show_default=False,
+        help="Where pictures enter --graph.  [default: found]",
     ),
     click.option("--input_height", type=int, help="Of its pictures.  [default: the graph's]"),
     click.option("--input_width", type=int, help="[default: the graph's]"),
@@ -74,7 +77,12 @@ network_flags = options(
     ),
     click.option("--input_std", help="[default: 1, if it scales them]"),
     click.option("--input_channels", type=click.Choice(CHANNELS), default="RGB"),
-    click.option("--signature", default="", help="Of a SavedModel.  [default: the one it serves]"),
+    click.option(
+        "--signature",
+        default="",
+        show_default=False,
+        help="Of a SavedModel.  [default: the one it serves]",
+    ),
     click.option(
         "--weights",
         help="Weights of the other networks (.npz, .npy, .safetensors), or 'random'.",

@@ -70,10 +70,14 @@ def _free_name(path: str, method: str, taken: set[str]) -> str:
 
 
 def _caption(layer: str, explanation: Explanation, heat: np.ndarray) -> str:
-    what = f"{shown(explanation.label)} {explanation.score:.3f}"
+    what = f"{shown(explanation.label)} {_told(explanation.score)}"
     if layer:
         return f"{what}, Grad-CAM of {shown(layer)}"
-    return f"{what}, falls by up to {max(0, float(heat.max())):.3f} where covered"
+    return f"{what}, falls by up to {_told(max(0, float(heat.max())))} where covered"
+
+
+def _told(score: float) -> str:
+    return f"{score:.3f}" if score >= 0.001 else "<0.001"
 
 
 def peak(heat: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int]:

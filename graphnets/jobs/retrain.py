@@ -37,6 +37,7 @@ from graphnets.photos.images import Progress, no_progress, plain_text
 from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.photos.splits import folds, split_by
+from graphnets.photos.tracks import looks_like_tracks
 from graphnets.report.write import write_report
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
@@ -234,9 +235,15 @@ def _of_photos(photos: pd.DataFrame) -> dict:
     return {
         "left_out": _left_out(photos),
         "split_by": split_by(photos),
+        "torn_tracks": _torn_tracks(photos),
         "copies_across_splits": copies_across_splits(photos),
         "in_two_classes": in_two_classes(photos),
     }
+
+
+def _torn_tracks(photos: pd.DataFrame) -> dict | None:
+    tracks = looks_like_tracks(photos)
+    return tracks and tracks._asdict()
 
 
 def _checkpoints(

@@ -151,6 +151,7 @@ def check_classes(photos: pd.DataFrame) -> None:
     """
     fewest = 1 if "given_split" in photos else FEWEST_PHOTOS
     rows = each_label(photos)
+    rows = rows[(rows.label != "") | (rows.problem == "")]  # left out, and of no class
     usable = (rows.problem == "").groupby(rows.label).sum()
     short = [
         f"{shown(label)} has {count} (of {(rows.label == label).sum()} files)"

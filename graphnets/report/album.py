@@ -19,13 +19,17 @@ AT_ONCE = 16
 
 
 class Album:
-    """Pictures by a name that a style sheet can use; what came first has its place for certain."""
+    """Pictures by a name that a style sheet can use; what came first has its place for certain.
+
+    asked, gone: how many photos were to be shown, and how many of those could not be read.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._bytes = 0
         self.full = False
+        self.asked = self.gone = 0  # photos
 
     def fill(self, paths: Iterable[str]) -> None:
         """Take small pictures of photos in, until there is no room; those that are gone, grey."""
@@ -34,7 +38,8 @@ class Album:
             for start in range(0, len(new), AT_ONCE):
                 part = new[start : start + AT_ONCE]
                 for path, picture in zip(part, pool.map(_small, part), strict=True):
-                    self.add(path, picture)
+                    self.asked, self.gone = self.asked + 1, self.gone + (picture is None)
+                    self.add(path, picture or Image.new("RGB", (SIDE, SIDE), "grey"))
                 if self.full:
                     return
 
@@ -60,8 +65,8 @@ class Album:
         return "\n".join(rule.format(name, url) for name, url in self._urls.items())
 
 
-def _small(path: str) -> Image.Image:
+def _small(path: str) -> Image.Image | None:
     try:
         return thumbnail(path, SIDE)
     except PhotoError:
-        return Image.new("RGB", (SIDE, SIDE), "grey")
+        return None

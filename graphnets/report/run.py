@@ -32,6 +32,10 @@ class Run(NamedTuple):
 def read_run(folder: str | os.PathLike[str]) -> Run:
     """Raises GraphnetsError for a folder with neither, and for files that are no run's."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise GraphnetsError(
+            f"{shown(folder)} is no folder; wanted the --output_dir of a run of retrain or compare"
+        )
     metrics, comparison = (
         _read(folder, name, lambda path: json.loads(path.read_text("utf-8")))
         for name in ("metrics.json", "compare.json")
@@ -47,6 +51,7 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         if photos is None:
             raise GraphnetsError(f"{shown(folder)} has no photos.csv beside its metrics.json")
         curves = _read(folder, "curves.csv", pd.read_csv)
+        _check_tested(folder, metrics, photos)
     return Run(
         folder,
         _checked(folder, "metrics.json", metrics, "labels", "per_class", "test_count", "options"),
@@ -54,6 +59,19 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         pd.DataFrame(columns=["step", "split", "loss", "accuracy"]) if curves is None else curves,
         _checked(folder, "compare.json", comparison, "depths"),
     )
+
+
+def _check_tested(folder: Path, metrics: Any, photos: pd.DataFrame) -> None:
+    """Raise GraphnetsError if the figures are of other photos than those of the table."""
+    tested = int(((photos.split == "testing") & (photos.problem == "")).sum())
+    if not isinstance(metrics, dict) or not {"test_count", "options"} <= metrics.keys():
+        return  # told by `_checked`
+    sample = metrics["options"].get("test_batch_size", -1) != -1
+    if tested < metrics["test_count"] or (tested != metrics["test_count"] and not sample):
+        raise GraphnetsError(
+            f"{shown(folder)} has {tested} test photos in photos.csv and "
+            f"{metrics['test_count']} in metrics.json; wanted the files of one run"
+        )
 
 
 def _photos(path: Path) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from graphnets.errors import shown
 from graphnets.photos.folders import BETWEEN
+from graphnets.photos.splits import named
 from graphnets.report.run import Run
 
 MOST_CLASSES = 100  # in a matrix that can be looked at
@@ -80,8 +81,8 @@ def called(run: Run, shots: Iterable[Shot]) -> dict[str, str]:
     found = {}
     for path in paths(shots):
         row = rows.loc[path]
-        named = row.predicted.split(BETWEEN) if _several(run) else [row.predicted]
-        if row.rival in named:
+        given = row.predicted.split(BETWEEN) if _several(run) else [row.predicted]
+        if row.rival in given:
             found[path] = row.rival
     return found
 
@@ -103,9 +104,9 @@ def doubts(run: Run) -> tuple[list[Shot], int]:
     usable = usable.sort_values("doubt", ascending=False, kind="stable")
     shots = []
     for photo in usable[:DOUBTS].itertuples():
-        lines = [f"labelled {_label(photo.label)} {_score(photo.others_score)}"]
+        lines = [f"labelled {_label(photo.label)} {_told(photo.others_score)}".rstrip()]
         if photo.others_say:
-            lines.append(f"others say {shown(photo.others_say)} {_score(photo.others_rival_score)}")
+            lines.append(f"others say {shown(photo.others_say)} {_told(photo.others_rival_score)}")
         shots.append(_shot(run, photo.path, [*lines, photo.split]))
     return shots, len(usable)
 
@@ -114,7 +115,7 @@ def left_out(run: Run) -> tuple[list[Shot], int]:
     """The files that could not be used, with the reasons, and how many there are."""
     lost = run.photos[run.photos.problem != ""]
     shots = [_shot(run, row.path, [shown(row.problem)]) for row in lost[:LISTED].itertuples()]
-    return shots, len(lost)
+    return [shot._replace(name=shown(named(shot.path))) for shot in shots], len(lost)
 
 
 def copies(run: Run) -> tuple[list[list[Shot]], int]:
@@ -180,4 +181,9 @@ def _label(label: str) -> str:
 
 
 def _score(score: float) -> str:
-    return "" if np.isnan(score) else f"{min(max(score, 0), 1):.0%}"
+    return "" if np.isnan(score) else f"{score:.0%}"
+
+
+def _told(score: float) -> str:
+    """What others say is no probability."""
+    return "" if np.isnan(score) else f"{score:.2f}"

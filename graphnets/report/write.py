@@ -46,7 +46,8 @@ def write_report(
     """Write report.html into the folder of a run or comparison, from the files there.
 
     graph, labels: the run's classifier, if it lies elsewhere; it shows what counted for mistakes.
-    Photos that are gone by now are grey. Raises GraphnetsError for a folder that is no run's.
+    Photos that are gone by now are grey, which the page says. Raises GraphnetsError for a folder
+    that is no run's, and if none is left to be shown where there is a report already.
 
     >>> graphnets.write_report("trained").name
     'report.html'
@@ -109,9 +110,17 @@ def _of_photos(run: Run, album: Album, graph: Path, labels: Path) -> dict[str, A
     cells = [cell for row in matrix or [] for cell in row]
     wrong_first = sorted(cells, key=lambda cell: cell.truth == cell.predicted)
     album.fill(path for cell in wrong_first for path in sections.paths(cell.shots))
+    if album.gone and album.gone == album.asked and (run.folder / FILE).exists():
+        raise GraphnetsError(
+            f"none of the {album.asked} photos to show is where photos.csv says, such as "
+            f"{shown(run.photos.path.iloc[0])}; {FILE} is left as it was"
+        )
     copies, copy_count = sections.copies(run)
     left_out, left_out_count = sections.left_out(run)
     return {
+        "gone": [f"{album.gone} of {album.asked} photos to show are no longer there: grey."]
+        if album.gone
+        else [],
         "matrix": matrix,
         "mistakes": mistakes,
         "heats": shown_heats,
@@ -180,6 +189,15 @@ def _warnings(run: Run) -> list[str]:
     tested = int((run.photos.split == "testing").sum())
     if metrics["test_count"] < tested:
         lines.append(f"The accuracy is of a sample of {metrics['test_count']} of {tested} photos.")
+    if tracks := metrics.get("torn_tracks"):
+        lines.append(
+            f"Names look like frames of tracks ({shown(tracks['first'])} ... "
+            f"{shown(tracks['last'])}), {tracks['torn']} of which lie in more than one split, "
+            "which flatters the accuracy: "
+            f"--group_by '{shown(tracks['group_by'])}' keeps them together."
+        )
+    if not len(run.curves):
+        lines.append("There are no curves: the folder has no curves.csv.")
     if run.photos.others_score.isna().all():
         lines.append("There are no labels to check: the run has not compared its photos.")
     if len(metrics["labels"]) > sections.MOST_CLASSES:

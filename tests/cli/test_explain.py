@@ -75,3 +75,19 @@ def test_what_cannot_be_is_told_before_anything_is_written(flags, tmp_path, more
 def test_no_photo_at_all_is_an_error(flags, tmp_path):
     result = run(*flags, "--output_dir", tmp_path, tmp_path / "gone.jpg", expect=1)
     assert "no photo could be explained; wanted readable pictures" in result.stderr
+
+
+def test_a_photo_that_is_named_twice_has_one_picture(flags, tmp_path):
+    (tmp_path / "photos").mkdir()
+    photo = write_png(tmp_path / "photos" / "a.png", pixels(1))
+    run(*flags, "--output_dir", tmp_path / "out", photo.parent, photo)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_grad_cam.jpg"]
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/below", "."])
+def test_pictures_are_not_put_among_the_photos(flags, tmp_path, output):
+    (tmp_path / "photos").mkdir()
+    photo = write_png(tmp_path / "photos" / "a.png", pixels(1))
+    result = run(*flags, "--output_dir", tmp_path / output, photo.parent, expect=1)
+    assert "photos, whose photos are read: pictures would be taken for photos" in result.stderr
+    assert list(photo.parent.iterdir()) == [photo]

@@ -141,3 +141,11 @@ def test_photos_weigh_in_folds_what_they_weigh_in_training(
     if training["class_weights"] == "grass=3":
         assert of_class["grass"] == {3.0}
     assert set(table.weight) == {1.0, 2.0}
+
+
+def test_rows_that_predict_left_out_are_left_out(photo_folder, network, tmp_path):
+    photos = scan(photo_folder)[["path", "label"]].assign(problem="")
+    lost = pd.DataFrame({"path": ["gone.jpg"], "label": [""], "problem": ["cannot be read"]})
+    found = retrain(pd.concat([photos, lost]), network, options(tmp_path)).metrics
+    assert [row["reason"] for row in found["left_out"]] == ["cannot be read"]
+    assert found["labels"] == sorted(set(photos.label))

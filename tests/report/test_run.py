@@ -19,8 +19,8 @@ def test_a_run_has_figures_photos_and_curves(hostile_run):
 
 
 def test_an_earlier_version_s_run_has_no_scores_and_no_curves(hostile_run, tmp_path):
-    metrics = (hostile_run / "metrics.json").read_text()
-    (tmp_path / "metrics.json").write_text(metrics)
+    metrics = json.loads((hostile_run / "metrics.json").read_text())
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics | {"test_count": 1}))
     lines = ["path,label,key,problem,split,predicted", "a/1.jpg,None,k,,testing,None"]
     (tmp_path / "photos.csv").write_text("\n".join(lines))
     run = read_run(tmp_path)
@@ -32,6 +32,7 @@ def test_an_earlier_version_s_run_has_no_scores_and_no_curves(hostile_run, tmp_p
 @pytest.mark.parametrize(
     ("files", "message"),
     [
+        (None, "nowhere is no folder; wanted the --output_dir of a run of retrain or compare"),
         ({}, "neither metrics.json nor compare.json; wanted the --output_dir of a run"),
         ({"metrics.json": "{"}, "metrics.json is no file that a run writes .JSONDecodeError.; run"),
         ({"metrics.json": "[1]"}, "no photos.csv beside its metrics.json"),
@@ -41,9 +42,17 @@ def test_an_earlier_version_s_run_has_no_scores_and_no_curves(hostile_run, tmp_p
     ],
 )
 def test_other_folders_are_told(tmp_path, files, message):
-    for name, text in files.items():
+    for name, text in (files or {}).items():
         (tmp_path / name).write_bytes(text.encode("latin-1"))
     with pytest.raises(GraphnetsError, match=message or "compare.json is no file"):
+        read_run(tmp_path / "nowhere" if files is None else tmp_path)
+
+
+def test_a_table_of_another_run_is_told(hostile_run, tmp_path):
+    (tmp_path / "metrics.json").write_bytes((hostile_run / "metrics.json").read_bytes())
+    lines = (hostile_run / "photos.csv").read_bytes().splitlines(keepends=True)
+    (tmp_path / "photos.csv").write_bytes(b"".join(lines[:20]))
+    with pytest.raises(GraphnetsError, match=r"has \d+ test photos in photos.csv and \d+ in metri"):
         read_run(tmp_path)
 
 

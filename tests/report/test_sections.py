@@ -49,7 +49,7 @@ def test_of_those_that_were_right_the_least_certain_comes_first():
 def test_labels_that_the_others_contradict_are_of_any_split():
     found, count = sections.doubts(run())
     assert names(found) == ["2.jpg", "5.jpg", "3.jpg"] and count == 3
-    assert found[1].lines == ["labelled bee 0%", "others say ant 50%", "training"]
+    assert found[1].lines == ["labelled bee -0.10", "others say ant 0.50", "training"]
 
 
 def test_a_cell_has_its_photos_and_its_share_of_the_row():
@@ -66,7 +66,7 @@ def test_copies_and_what_was_left_out_are_named():
     ]  # fmt: skip
     assert count == 1
     [lost], number = sections.left_out(run())
-    assert (lost.name, lost.lines, number) == ("6.jpg", ["no picture"], 1)
+    assert (lost.name, lost.lines, number) == ("bee/6.jpg", ["no picture"], 1)
 
 
 def test_of_several_labels_what_was_named_and_is_not_there_is_told():

@@ -89,7 +89,7 @@ def test_the_page_tells_the_figures_and_what_misleads(page, hostile_run):
     assert "1 files could not be read and were left out." in page.text
     assert "1 photos lie in two classes or more." in page.text
     [reason] = [row["reason"] for row in metrics["left_out"]]
-    assert f"broken.jpg : {reason}" in page.text
+    assert f"/broken.jpg : {reason}" in page.text
     assert re.search(r"]]>&/copy.jpg \((training|validation|testing)\)", page.text)
     assert page.text.count("labelled ]]>&") >= 4  # those that were swapped
 
@@ -107,6 +107,12 @@ def test_photos_that_are_gone_are_grey(hostile_run, tmp_path):
     table.to_csv(tmp_path / "photos.csv")
     page = Page(write_report(tmp_path))
     assert "There are no labels to check: the run has not compared its photos." in page.text
+    count = re.search(r"(\d+) of (\d+) photos to show are no longer there", page.text)
+    assert count[1] == count[2]
+    before = (tmp_path / "report.html").read_bytes()
+    with pytest.raises(GraphnetsError, match="none of the .* report.html is left as it was"):
+        write_report(tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == before
     assert any("photo" in attrs.get("class", "") for _, attrs in page.elements)
 
 
@@ -125,7 +131,8 @@ def test_without_the_classifier_the_page_says_what_is_missing(hostile_run, tmp_p
     page = Page(write_report(tmp_path))
     assert "What counted for them cannot be shown: " in page.text
     assert "output_graph.pb" in page.text
-    assert "How training went" not in page.text  # no curves.csv
+    assert "How training went" not in page.text
+    assert "There are no curves: the folder has no curves.csv." in page.text
 
 
 def test_a_comparison_has_its_table_and_curves(tmp_path):
@@ -136,6 +143,17 @@ def test_a_comparison_has_its_table_and_curves(tmp_path):
     assert "How deep to train" in page.text and "conv1" in page.text
     assert sum(tag == "svg" for tag, _ in page.elements) == 2
     assert "What was called what" not in page.text
+
+
+def test_torn_tracks_are_told(hostile_run, tmp_path):
+    metrics = json.loads((hostile_run / "metrics.json").read_text())
+    assert metrics["torn_tracks"] is None
+    tracks = {"first": "1_01.jpg", "last": "1_09.jpg", "number": 9, "torn": 7, "group_by": "_\\d+"}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics | {"torn_tracks": tracks}))
+    shutil.copy(hostile_run / "photos.csv", tmp_path)
+    page = Page(write_report(tmp_path))
+    assert "tracks (1_01.jpg ... 1_09.jpg), 7 of which lie in more than one split" in page.text
+    assert r"--group_by '_\d+' keeps them together" in page.text
 
 
 def test_no_report_is_written_where_none_is_wished(tmp_path):

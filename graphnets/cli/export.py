@@ -26,8 +26,7 @@ from graphnets.exports.options import FORMATS, PRECISIONS, ExportOptions, chosen
         "precisions",
         type=click.Choice(PRECISIONS),
         multiple=True,
-        default=PRECISIONS,
-        help="Of TFLite's files; may be given several times.",
+        help="Of TFLite's files; may be given several times.  [default: all]",
     ),
     click.option(
         "--output_dir",
@@ -42,13 +41,13 @@ from graphnets.exports.options import FORMATS, PRECISIONS, ExportOptions, chosen
     ),
     click.option("--force", is_flag=True, help="Replace exports that are there."),
 )
-def export(run: str, formats: tuple[str, ...], **flags) -> None:
+def export(run: str, formats: tuple[str, ...], precisions: tuple[str, ...], **flags) -> None:
     """Write the classifier of RUN, a retrain's --output_dir, for other runtimes.
 
     Each export is loaded by its own runtime and compared with the graph on the run's test photos.
     """
-    chosen = ExportOptions(**flags)
-    chosen_formats(formats)
+    chosen = ExportOptions(precisions=precisions or None, **flags)
+    chosen_formats(formats, chosen)
     with quiet_tensorflow():
         from graphnets.exports.export import export_classifier
 

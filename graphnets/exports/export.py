@@ -16,7 +16,7 @@ import graphnets
 from graphnets.errors import GraphnetsError, check_kind, check_path
 from graphnets.exports import onnx, saved_model, tfjs, tflite
 from graphnets.exports.compare import Comparison, Runner, size_of
-from graphnets.exports.options import ExportOptions, chosen_formats
+from graphnets.exports.options import PRECISIONS, ExportOptions, chosen_formats
 from graphnets.exports.quiet import quiet
 from graphnets.exports.run import GRAPH, IMAGE, SCORES, Run, read_run
 from graphnets.exports.scripts import folder as scripts
@@ -62,7 +62,7 @@ def export_classifier(
     when it is whole: the model, `preprocessing.json` (how pictures go in, and what comes out), a
     script that classifies a photo, and `export.json` (sizes, and figures on the run's test photos).
     Raises GraphnetsError for a folder that is no run's, a converter that is not installed, a folder
-    that is there already, and for a graph that a converter does not take.
+    that is there already, precisions without TFLite, and a graph that a converter does not take.
 
     >>> options = graphnets.ExportOptions(output_dir="exported", test_photos=4)
     >>> [export] = graphnets.export_classifier("trained", "saved_model", options)
@@ -71,7 +71,7 @@ def export_classifier(
     options = ExportOptions() if options is None else options
     check_kind("options", options, ExportOptions, "a graphnets.ExportOptions")
     check_progress(progress)
-    chosen = chosen_formats(formats)
+    chosen = chosen_formats(formats, options)
     parent = Path(run) / "export" if options.output_dir is None else Path(options.output_dir)
     for name in chosen:
         check_replaceable(parent / name, options.force)
@@ -139,7 +139,7 @@ def _model(
 ) -> dict[str, str]:
     """Write the model; {what is compared: the file or folder that it is in}."""
     if name == "tflite":
-        return tflite.write(run, folder, options.precisions, say)
+        return tflite.write(run, folder, options.precisions or PRECISIONS, say)
     if name == "onnx":
         return onnx.write(run, folder, say)
     if name == "tfjs":

@@ -41,9 +41,9 @@ class ExportOptions:
     """How a classifier is exported.
 
     output_dir: where a folder a format is made (None: `export` in the run's folder). precisions: of
-    TFLite's files, "float32", "float16", "int8". output_layer: the graph's output, as `retrain`'s
-    final_tensor_name. test_photos: on how many of the run's test photos the exports are compared
-    (None: on all). force: replace exports that are there.
+    TFLite's files, "float32", "float16", "int8" (None: all three). output_layer: the graph's
+    output, as `retrain`'s final_tensor_name. test_photos: on how many of the run's test photos the
+    exports are compared (None: on all). force: replace exports that are there.
     Raises GraphnetsError for what cannot be one.
 
     >>> graphnets.ExportOptions(precisions=["float16"], test_photos=100).output_layer
@@ -51,7 +51,7 @@ class ExportOptions:
     """
 
     output_dir: str | os.PathLike[str] | None = None
-    precisions: Sequence[str] = PRECISIONS
+    precisions: Sequence[str] | None = None
     output_layer: str = OUTPUT
     test_photos: int | None = None
     force: bool = False
@@ -59,22 +59,38 @@ class ExportOptions:
     def __post_init__(self) -> None:
         if self.output_dir is not None:
             check_path("output_dir", self.output_dir, "the path of a folder")
-        _check_among("precisions", self.precisions, PRECISIONS)
+        if self.precisions is not None:
+            _check_among("precisions", self.precisions, PRECISIONS)
         check_kind("output_layer", self.output_layer, str, "the name of a tensor")
         if self.test_photos is not None:
             check_whole("test_photos", self.test_photos, 0)
         check_flag("force", self.force)
 
 
-def chosen_formats(formats: object) -> list[str]:
-    """The formats, each once; GraphnetsError for none, unknown ones, and missing converters."""
+def chosen_formats(formats: object, options: ExportOptions) -> list[str]:
+    """The formats, each once.
+
+    Raises GraphnetsError for none, unknown ones, missing converters, and precisions without TFLite.
+    """
     names = [formats] if isinstance(formats, str) else formats
     chosen = _check_among("formats", names, FORMATS)
-    for name in chosen:
-        for module, install in NEEDED[name]:
-            if find_spec(module) is None:
-                raise GraphnetsError(f"{name} needs {module}, which is not installed; `{install}`")
+    if options.precisions is not None and "tflite" not in chosen:
+        raise GraphnetsError(
+            f"precisions are of TFLite's files; for {', '.join(chosen)} float32 is always written; "
+            "leave --precision out, or add --to tflite"
+        )
+    missing = {name: found for name in chosen if (found := _missing(name))}
+    for name, (module, install) in missing.items():
+        others = [other for other in chosen if other not in missing]
+        rest = f", or leave --to {' and --to '.join(missing)} out for {', '.join(others)}"
+        raise GraphnetsError(
+            f"{name} needs {module}, which is not installed; `{install}`{rest if others else ''}"
+        )
     return chosen
+
+
+def _missing(name: str) -> tuple[str, str] | None:
+    return next((needed for needed in NEEDED[name] if find_spec(needed[0]) is None), None)
 
 
 def _check_among(name: str, value: object, known: Sequence[str]) -> list[str]:

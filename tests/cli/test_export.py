@@ -29,6 +29,10 @@ def test_the_table_has_a_line_for_what_was_written(tmp_path):
         (["--to", "coreml"], "'coreml' is not one of 'tflite', 'onnx', 'saved_model', 'tfjs'"),
         ([], "Missing option '--to'"),
         (["--to", "onnx", "--precision", "int4"], "'int4' is not one of"),
+        (
+            ["--to", "onnx", "--precision", "int8"],
+            "precisions are of TFLite's files; for onnx float",
+        ),
         (["--to", "onnx"], "has no output_graph.pb; wanted the --output_dir of a"),
     ],
 )

@@ -91,6 +91,31 @@ def test_the_script_classifies_a_photo(exported, name, tmp_path, monkeypatch, ca
     assert lines == expected
 
 
+@pytest.mark.parametrize("name", PYTHON)
+def test_the_script_says_that_no_label_is_above_its_limit(
+    exported, name, tmp_path, monkeypatch, capsys
+):
+    there = shutil.copytree(exported[0] / "export" / name, tmp_path / name)
+    about = json.loads((there / "preprocessing.json").read_text())
+    (there / "preprocessing.json").write_text(json.dumps({**about, "label_thresholds": [1.1] * 3}))
+    photo = saved(tmp_path / "photo.png", pixels(21, 25, 31))
+    lines = printed(there / "classify.py", photo, monkeypatch, capsys)
+    assert lines[0] == "none of the labels" and lines[1:] in ([], ["unknown: none of the classes"])
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_the_script_says_in_a_sentence_that_a_photo_is_cut_off(
+    exported, name, tmp_path, monkeypatch, capsys
+):
+    whole = saved(tmp_path / "whole.jpg", pixels(21, 250, 310)).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    script = exported[0] / "export" / name / "classify.py"
+    with pytest.raises(
+        SystemExit, match="cut.jpg cannot be read as a photo: .*(truncated|cut off)"
+    ):
+        printed(script, tmp_path / "cut.jpg", monkeypatch, capsys)
+
+
 def test_the_script_names_what_is_above_its_limit(tmp_path, monkeypatch, capsys):
     head = a_head()._replace(independent=True, thresholds=LIMITS)
     write_run(tmp_path / "run", head, output="own/name")

@@ -7,8 +7,15 @@ from graphnets.exports.options import ExportOptions, chosen_formats
 
 
 def test_formats_are_taken_once_each_in_their_order():
-    assert chosen_formats("onnx") == ["onnx"]
-    assert chosen_formats(["tflite", "saved_model", "tflite"]) == ["tflite", "saved_model"]
+    assert chosen_formats("onnx", ExportOptions()) == ["onnx"]
+    int8 = ExportOptions(precisions=["int8"])
+    assert chosen_formats(["tflite", "saved_model", "tflite"], int8) == ["tflite", "saved_model"]
+
+
+def test_precisions_without_tflite_are_told():
+    message = "precisions are of TFLite's files; for onnx, saved_model float32 is always writ"
+    with pytest.raises(GraphnetsError, match=message):
+        chosen_formats(["onnx", "saved_model"], ExportOptions(precisions=["int8"]))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +28,7 @@ def test_formats_are_taken_once_each_in_their_order():
 )
 def test_other_formats_are_told(formats, message):
     with pytest.raises(GraphnetsError, match=message):
-        chosen_formats(formats)
+        chosen_formats(formats, ExportOptions())
 
 
 @pytest.mark.parametrize(
@@ -38,8 +45,20 @@ def test_a_converter_that_is_not_installed_is_named_with_what_brings_it(
     monkeypatch.setattr(
         "graphnets.exports.options.find_spec", lambda wanted: None if wanted == module else True
     )
-    with pytest.raises(GraphnetsError, match=f"^{name} needs {module}, which is .*; `{install}"):
-        chosen_formats(["saved_model", name])
+    message = f"^{name} needs {module}, which is not installed; `{install}.*`"
+    with pytest.raises(GraphnetsError, match=f"{message}$"):
+        chosen_formats(name, ExportOptions())
+    with pytest.raises(GraphnetsError, match=f"{message}, or leave --to {name} out for saved_mod"):
+        chosen_formats(["saved_model", name], ExportOptions())
+
+
+def test_all_missing_converters_are_left_out_of_what_can_be_exported(monkeypatch):
+    monkeypatch.setattr(
+        "graphnets.exports.options.find_spec", lambda wanted: wanted == "ai_edge_litert" or None
+    )
+    out = "leave --to onnx and --to tfjs out for tflite, saved_model$"
+    with pytest.raises(GraphnetsError, match=f"^onnx needs tf2onnx, .*{out}"):
+        chosen_formats(["tflite", "onnx", "saved_model", "tfjs"], ExportOptions())
 
 
 @pytest.mark.parametrize(

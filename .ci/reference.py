@@ -29,11 +29,14 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer
 
 import graphnets
+from graphnets.cli.terminal import quiet_tensorflow
 
 FIELD = re.compile(r"([a-z_]\w*(?:(?:, | and )[a-z_]\w*)*): ")  # "width, height: ..."
 BEGINS = re.compile(rf"{FIELD.pattern}|Returns |Raises ")
 CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 DOT = '</span><span class="o">.</span><span class="n">'  # between the parts of a highlighted name
+OF_TUPLE = re.compile(r"Alias for field number \d+|Create new instance of \w+\(.*\)")
+KIND = re.compile(r"`([A-Z]\w+)`")
 MENTION = re.compile(r"`graphnets\.([\w.]+)")
 ABOUT = """
 The examples begin with
@@ -101,7 +104,48 @@ def documented() -> list[pdoc.doc.Module]:
     for kind in (*values.values(), *found):
         if hasattr(kind, "_fields"):  # pdoc does not resolve the annotations of a NamedTuple
             kind.__new__.__annotations__ = typing.get_type_hints(kind)
-    return [public, _page("kinds", KINDS, {kind.__name__: kind for kind in found})]
+    pages = [public, _page("kinds", KINDS, {kind.__name__: kind for kind in found})]
+    for page in pages:
+        _tidy(page)
+    return pages
+
+
+def _tidy(doc: pdoc.doc.Doc) -> None:
+    """Leave Python's own words out, and fields of which the constructor's signature says all."""
+    if OF_TUPLE.fullmatch(doc.docstring):
+        doc.docstring = ""
+    if isinstance(doc, pdoc.doc.Function):
+        doc.signature = _with_names(doc.signature)
+    elif isinstance(doc, pdoc.doc.Namespace):
+        for member in doc.own_members:
+            _tidy(member)
+    if isinstance(doc, pdoc.doc.Class):
+        taken = doc.members["__init__"].signature.parameters if "__init__" in doc.members else ()
+        for member in doc.own_members:
+            if isinstance(member, pdoc.doc.Variable) and not member.docstring:
+                if member.name in taken or member.annotation is pdoc.doc.empty:
+                    member.docstring = "@private"  # pdoc's word for what is not shown
+
+
+def _with_names(signature: inspect.Signature) -> inspect.Signature:
+    """The signature with functions that are defaults by their names."""
+    parameters = [
+        parameter.replace(default=_Named(parameter.default))
+        if inspect.isroutine(parameter.default)
+        else parameter
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+class _Named:
+    """A function that is a default, as a signature shows it."""
+
+    def __init__(self, function: typing.Callable) -> None:
+        self._name = "..." if function.__name__ == "<lambda>" else function.__name__
+
+    def __repr__(self) -> str:
+        return self._name
 
 
 def _page(name: str, about: str, values: dict[str, object]) -> pdoc.doc.Module:
@@ -111,7 +155,10 @@ def _page(name: str, about: str, values: dict[str, object]) -> pdoc.doc.Module:
 
 
 def _add_kinds(doc: pdoc.doc.Doc, found: dict[type, None]) -> None:
-    """Add the classes of this library that are in signatures, and those in theirs, to `found`."""
+    """Add this library's classes in signatures and docstrings, and those in theirs, to `found`."""
+    known = vars(sys.modules[doc.taken_from[0]])
+    for name in KIND.findall(doc.docstring):
+        _add_classes(known.get(name), found)
     if isinstance(doc, pdoc.doc.Class):
         for member in doc.own_members:
             if not member.name.startswith("_"):
@@ -191,7 +238,7 @@ def main(folder: str) -> int:
         members = [member for page in pages.values() for member in page.members.values()]
         missing = [line for member in members for line in lacks(member)]
         pdoc.render.configure(
-            include_undocumented=False, show_source=False, footer_text=graphnets.__version__
+            include_undocumented=True, show_source=False, footer_text=graphnets.__version__
         )
         pdoc.render.env.filters |= {"to_markdown": str, "to_html": to_html}
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -210,4 +257,6 @@ def main(folder: str) -> int:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    with quiet_tensorflow():
+        status = main(sys.argv[1])
+    sys.exit(status)

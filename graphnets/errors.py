@@ -32,7 +32,7 @@ def _cut(text: str) -> str:
 class GraphnetsError(ValueError):
     """Bad input, told in one sentence: what was got, what was wanted, what to do.
 
-    The sentence is printable, on one line and of at most LONGEST characters, whatever names from
+    The sentence is printable, on one line and of at most 2,000 characters, whatever names from
     files are put into it.
 
     >>> try:

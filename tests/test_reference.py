@@ -1,5 +1,6 @@
 """The API reference is built without a warning, has all public names, and tells what is lacking."""
 
+import html
 import importlib.util
 import re
 from pathlib import Path
@@ -20,6 +21,12 @@ def reference():
     return module
 
 
+def words(page, name):
+    """What the page says of a name, without HTML."""
+    section = re.search(rf'<section id="{name}">.*?</section>', page, re.DOTALL)[0]
+    return html.unescape(re.sub(r"<[^>]*>|\t", "", section))
+
+
 def test_has_each_public_name_with_its_docstring_and_no_warning(reference, tmp_path, capsys):
     names = list(graphnets.__all__)
     assert reference.main(str(tmp_path)) == 0
@@ -33,6 +40,14 @@ def test_has_each_public_name_with_its_docstring_and_no_warning(reference, tmp_p
     assert '<a href="kinds.html#Head">' in page  # what train_head returns
     assert '<a href="#RetrainOptions">' in page  # what retrain takes
     assert {path.name for path in tmp_path.iterdir()} >= {"index.html", "kinds.html"}
+    assert words(page, "retrain").count(" = no_progress,say: Callable[[str], object] = ...)") == 1
+    assert "TrainingOptions(how_many_training_steps: int = 4000," in words(page, "TrainingOptions")
+    kinds = (tmp_path / "kinds.html").read_text(encoding="utf-8")
+    assert "Cut(after: str, layers: list[str], behind: list[str])" in words(kinds, "Cut")
+    assert words(kinds, "Cut").count("list[str]") == 2  # not a second time for each field
+    assert "Alias for" not in kinds and "Create new instance" not in kinds
+    assert "input_channels: str" in words(kinds, "Pictures")
+    assert "PictureOptions(input_layer: str = ''," in words(kinds, "PictureOptions")
 
 
 def test_a_docstring_is_shown_as_it_was_written(reference):

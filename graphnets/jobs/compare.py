@@ -74,7 +74,6 @@ def compare(
 ) -> list[Depth]:
     """Train a classifier once for each depth, for the photos of a folder or table.
 
-    images: as `graphnets.scan` takes them.
     A depth is the first layer that trains: "fc7" is `trainable="fc7:"`, fc7 and all behind it; the
     network's own last layer ("fc8", "softmax") is the head alone; "all" is all. Photos, split,
     seed, batches and first head are the same for all. The photos run through the network once, and
@@ -83,9 +82,10 @@ def compare(
     compare.png into options.output_dir after each depth, report.html at the end, and TensorBoard's
     summaries into a folder a depth of options.summaries_dir. No classifier is written, and of
     `options` are passed over `trainable`, checkpoints, outputs, folds, search and photos of no
-    class. A depth that diverges has a row that says so. Raises GraphnetsError for depths, photos
-    and folders that cannot serve, wherever possible before the photos are run, and for a depth that
-    fails otherwise: the files have the depths before it.
+    class. A depth that diverges has a row that says so.
+    images, network, options, progress, say: as `graphnets.retrain` takes them.
+    Raises GraphnetsError for depths, photos and folders that cannot serve, wherever possible before
+    the photos are run, and for a depth that fails otherwise: the files have the depths before it.
 
     >>> network = graphnets.open_network("efficientnet_lite0", "random")
     >>> folders = {"output_dir": "depths", "bottleneck_dir": "features", "summaries_dir": None}

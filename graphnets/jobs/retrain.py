@@ -26,7 +26,7 @@ from graphnets.exports.saved_model import write_saved_model
 from graphnets.files import write_whole, writing
 from graphnets.jobs.board import write_board
 from graphnets.jobs.earlier import Earlier, earlier
-from graphnets.jobs.judge import judged
+from graphnets.jobs.judge import Judged, judged
 from graphnets.jobs.opinions import with_doubts, with_scores
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.search import Trainer, cross_validated, pool, searched
@@ -73,10 +73,13 @@ def retrain(
 ) -> Result:
     """Train a classifier for the photos of a folder or table on the network's frozen features.
 
-    images: as `graphnets.scan` takes them.
     Writes output_graph.pb, output_labels.txt, metrics.json, photos.csv, curves.csv and report.html;
-    features already in the store are not computed again. `say` is told what is being done, a line
-    at a time.
+    features already in the store are not computed again.
+    images: as `graphnets.scan` takes them.
+    network: from `graphnets.open_network`; it stays as it is, `Result` has the trained one.
+    options: what is read, trained and written where (None: `graphnets.RetrainOptions()`).
+    progress: called as tqdm is, and gives what it was given; by default no bar is shown.
+    say: called with each line that tells what is being done; by default nobody is told.
     Raises GraphnetsError for photos, options or folders that cannot serve, before the photos
     are run wherever that can be known; Stopped where SIGTERM ended it.
 
@@ -98,10 +101,7 @@ def retrain(
         tested = job.photos[job.photos.split == "testing"]
         behind = job.cut, job.names
         found = judged(tuned, behind, job.splits, job.labels, options, tested, job.others)
-        predicted = pd.Series(found.predicted, tested.index, object)
-        photos = job.photos.assign(predicted=predicted.reindex(job.photos.index).fillna(""))
-        photos = with_scores(photos, found.scores, job.labels)
-        photos = with_doubts(photos, job.splits, job.labels)
+        photos = _with_findings(job, found, tested)
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, job.names, found.head, job.labels, options)
     metrics = {
@@ -213,6 +213,14 @@ def _check_validation(
             f"warning: {count} photos for validation are too few for a false_alarm_rate of {rate}, "
             f"their largest score is taken for the limit; {math.ceil(1 / rate) - 1} would do"
         )
+
+
+def _with_findings(job: _Job, found: Judged, tested: pd.DataFrame) -> pd.DataFrame:
+    """The photos with the columns that `Result` tells of."""
+    predicted = pd.Series(found.predicted, tested.index, object)
+    photos = job.photos.assign(predicted=predicted.reindex(job.photos.index).fillna(""))
+    photos = with_scores(photos, found.scores, job.labels)
+    return with_doubts(photos, job.splits, job.labels)
 
 
 def _more_heads(

@@ -18,7 +18,7 @@ Scale = float | str | Sequence[float] | None
 
 
 class Pictures(TypedDict, total=False):
-    """The fields of PictureOptions."""
+    """The fields of `PictureOptions`, by name; any may be left out."""
 
     input_layer: str
     input_height: int | None

@@ -80,5 +80,5 @@ setup(
         "bench": ["onnx>=1.16", "onnxruntime>=1.18", "openvino>=2024", "tf2onnx>=1.16", "torch"],
         "lint": ["ruff>=0.6", "mypy>=1.8", "pandas-stubs", "import-linter>=2.6"],
     },
-    entry_points={"console_scripts": ["graphnets=graphnets.cli.commands:main"]},
+    entry_points={"console_scripts": ["graphnets=graphnets.__main__:main"]},
 )

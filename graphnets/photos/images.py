@@ -127,7 +127,8 @@ def room_for(photo: Held) -> Iterator[bytes]:
     """
     wanted = _pixels(io.BytesIO(photo.data))
     if wanted > photo.most_pixels:
-        raise PhotoError(f"{wanted} pixels are too many; wanted {photo.most_pixels} at most")
+        found, most = wanted / 1e6, photo.most_pixels / 1e6
+        raise PhotoError(f"{found:.10g} megapixels, more than the {most:.10g} that are allowed")
     with ROOM.taking(wanted):
         yield photo.data
 

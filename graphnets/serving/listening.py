@@ -8,6 +8,8 @@ import socket
 
 from graphnets.errors import GraphnetsError, shown
 
+ADDRESS = "name an address of this machine with --host"
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; GraphnetsError where there is none to be had."""
@@ -15,7 +17,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=1024)
     except socket.gaierror as error:
-        reason, instead = error.strerror, "name an address of this machine with --host"
+        reason, instead = error.strerror, ADDRESS
+    except ValueError:  # of a label that is empty, or longer than 63, or no text
+        reason, instead = "no name that a machine can have", ADDRESS
     except OSError as error:
         reason, instead = error.strerror, "name another --host or --port"
         if error.errno == errno.EADDRINUSE:

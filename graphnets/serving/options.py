@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from numbers import Real
 
 from graphnets.errors import GraphnetsError, check_kind, check_names, check_whole
@@ -26,8 +27,9 @@ class ServeOptions:
     server is called by, as Host headers have them, or ("*",) for any; of a local server others are
     refused, as a page elsewhere may have its own name lead to this machine. max_files: of a
     request. max_file_size, max_request_size, max_memory: megabytes (1e6 bytes) of a photo's file,
-    of a request, and of all requests at work. max_megapixels: of a photo. max_waiting: requests at
-    work at a time. timeout: seconds to receive a request in, and again to answer it in.
+    of a request, and of all requests at work, each no more than the next. max_megapixels: of a
+    photo. max_waiting: requests at work at a time. timeout: seconds to receive a request in, and
+    again to answer it in.
 
     Raises GraphnetsError for a value that is none.
 
@@ -55,11 +57,12 @@ class ServeOptions:
             check_kind(name, value, Real, "a number above 0")
             if not 0 < value < math.inf:
                 raise GraphnetsError(f"{name} is {value}, wanted a number above 0")
-        if self.max_request_size > self.max_memory:
-            raise GraphnetsError(
-                f"max_request_size is {self.max_request_size}, wanted no more than max_memory, "
-                f"{self.max_memory}"
-            )
+        for part, whole in pairwise(("max_file_size", "max_request_size", "max_memory")):
+            size, most = getattr(self, part), getattr(self, whole)
+            if size > most:
+                raise GraphnetsError(
+                    f"--{part} is {size:g}, wanted no more than --{whole}, {most:g}"
+                )
         check_names("hosts", self.hosts)
         check_kind("model_name", self.model_name, str, "a name")
         if not self.model_name or set("/:") & set(self.model_name):

@@ -111,13 +111,16 @@ class Routes:
         """What TensorFlow Serving's REST API answers; a bad photo is an error for all."""
         self._check_model(request)
         async with self.desk.serving(request) as body:
-            key, photos = await run_sync(tfserving.asked, await body.whole(), self._options)
+            signature, key, photos = await run_sync(
+                tfserving.asked, await body.whole(), self._options
+            )
             files = [Upload(f"{key}[{place}]", data) for place, data in enumerate(photos)]
             rows = await self._rows(files)
             for file, row in zip(files, rows, strict=True):
                 if isinstance(row, PhotoError):
                     raise HTTPException(400, f"{file.name}: {row}")
-            return Answer(tfserving.answer(key, self._classifier.outputs(np.stack(rows))))
+            outputs = self._classifier.outputs(np.stack(rows))
+            return Answer(tfserving.answer(signature, key, outputs))
 
     async def status(self, request: Request) -> Response:
         """The model's status, as TensorFlow Serving tells it."""

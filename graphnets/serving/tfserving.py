@@ -6,23 +6,33 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from starlette.exceptions import HTTPException
 
+from graphnets.exports.saved_model import BATCH, BYTES
 from graphnets.serving.options import MEGABYTE, ServeOptions
+from graphnets.serving.uploads import too_large
 
-SIGNATURE = "serving_default"
 VERSION = 1
 KEYS = {"instances": "predictions", "inputs": "outputs"}  # by row, by column
 
 
-def asked(body: bytes, options: ServeOptions) -> tuple[str, list[bytes]]:
-    """Whether "instances" or "inputs" are asked for, and the photos' bytes.
+class Asked(NamedTuple):
+    """The SavedModel's signature, "instances" or "inputs", and the photos' bytes."""
+
+    signature: str
+    key: str
+    photos: list[bytes]
+
+
+def asked(body: bytes, options: ServeOptions) -> Asked:
+    """What a request asks for.
 
     body: {"instances": [{"b64": ...}, ...]} or {"inputs": ...}, each photo also under the name of
-    an input. Raises HTTPException 400 for what is none, 413 for too much.
+    an input; "signature_name": "serving_default", which may be left out, or "photos". Raises
+    HTTPException 400 for what is none, 413 for too much.
     """
     try:
         request = json.loads(body)
@@ -31,8 +41,8 @@ def asked(body: bytes, options: ServeOptions) -> tuple[str, list[bytes]]:
     keys = [key for key in KEYS if isinstance(request, dict) and key in request]
     if len(keys) != 1:
         raise HTTPException(400, 'wanted an object with one of "instances" and "inputs"')
-    signature = request.get("signature_name", "")
-    if signature not in ("", SIGNATURE):
+    signature = request.get("signature_name") or BYTES
+    if signature not in (BYTES, BATCH):
         raise HTTPException(
             400, f'Serving signature name: "{signature}" not found in signature def'
         )
@@ -45,7 +55,8 @@ def asked(body: bytes, options: ServeOptions) -> tuple[str, list[bytes]]:
         raise HTTPException(400, f'wanted photos in "{key}": [{{"b64": "..."}}, ...]')
     if len(values) > options.max_files:
         raise HTTPException(413, f"more than the {options.max_files} photos taken at once")
-    return key, [_photo(value, key, place, options) for place, value in enumerate(values)]
+    photos = [_photo(value, key, place, options) for place, value in enumerate(values)]
+    return Asked(signature, key, photos)
 
 
 def _unnamed(value: object) -> object:
@@ -67,15 +78,19 @@ def _photo(value: object, key: str, place: int, options: ServeOptions) -> bytes:
             400, f'{key}[{place}] is no photo; wanted {{"b64": "..."}}, its file in base64'
         ) from None
     if len(data) > options.max_file_size * MEGABYTE:
-        raise HTTPException(413, f"{key}[{place}] has more bytes than are taken of a file")
+        raise HTTPException(413, f"{key}[{place}] is {too_large(options.max_file_size)}")
     return data
 
 
-def answer(key: str, outputs: Mapping[str, np.ndarray]) -> dict:
+def answer(signature: str, key: str, outputs: Mapping[str, np.ndarray]) -> dict:
     """What is answered to "instances", photo by photo, or "inputs", output by output.
 
-    outputs: of `Classifier.outputs`. One that is alone goes without its name.
+    outputs: of `Classifier.outputs`. One that is alone goes without its name. The thresholds have
+    a row a photo where the signature's have.
     """
+    if signature == BATCH and key == "inputs" and "thresholds" in outputs:
+        rows = np.broadcast_to(outputs["thresholds"], outputs["scores"].shape)
+        outputs = {**outputs, "thresholds": rows}
     found: Any = {name: x.tolist() for name, x in outputs.items()}
     if len(found) == 1:
         (found,) = found.values()

@@ -21,6 +21,11 @@ LINGER = 2  # seconds
 BUSY = {"Retry-After": "1"}
 
 
+def too_large(most: float) -> str:
+    """What is said of that which has more than so many megabytes."""
+    return f"larger than the {most:g} MB that are allowed"
+
+
 class Upload:
     """A file of a form: its name, and its bytes or what is wrong with it."""
 
@@ -99,7 +104,7 @@ class Body:
         """
         most = self._options.max_request_size * MEGABYTE
         if size > most:
-            raise HTTPException(413, f"a request of more than the {most:.0f} bytes that are taken")
+            raise HTTPException(413, f"the request is {too_large(self._options.max_request_size)}")
         self.hold(max(size, self._held))
         if self._desk.bytes > self._options.max_memory * MEGABYTE:
             raise HTTPException(503, "too many bytes are at work; try again", BUSY)
@@ -195,7 +200,7 @@ class _Form:
         most = self._options.max_file_size * MEGABYTE
         if self._size > most:
             self._parts = []
-            self._file.problem = f"more than the {most:.0f} bytes that are taken of a file"
+            self._file.problem = too_large(self._options.max_file_size)
         else:
             self._parts.append(data[start:end])
 

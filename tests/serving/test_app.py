@@ -157,7 +157,9 @@ def test_a_photo_of_no_class_has_no_label(tmp_path, ask_with):
     with ask_with(classifier_in(tmp_path)) as ask:
         (found,) = ask.post("/predict", files=forms(("a", png(1)))).json()["predictions"]
         assert found["unknown"] is True and found["label"] is None and len(found["top"]) == 3
-        assert "Unknown: none of the classes" in page(ask, png(1))
+        text = page(ask, png(1))
+    assert "<strong>Unknown: none of the classes.</strong> The likeliest" in text
+    assert '<ol class="none">' in text  # whose first is not bold
 
 
 def page(ask, photo, name="a"):
@@ -174,12 +176,13 @@ def test_the_page_needs_nothing_else_and_runs_no_script_but_its_own(ask):
     assert nonce not in ask.get("/").headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "3 classes:\nant, bee, cat" in answer.text
+    assert "Photos of up to 20 MB each, up to 32 at once<span" in answer.text
 
 
 def test_the_page_answers_a_form_without_script(ask):
     answer = ask.post("/", files=forms(("<b>.png", png(1)), ("bad.jpg", BROKEN)))
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
-    assert "1 photo classified, 1 could not be read" in answer.text
+    assert "1 photo classified, 1 left out" in answer.text
     assert "<h2>&lt;b&gt;.png</h2>" in answer.text and "<b>" not in answer.text
     best = by_hand(pixels(1)).max()
     assert f'<span class="score">{100 * best:.1f} %</span>' in answer.text

@@ -13,7 +13,11 @@ from graphnets.serving.options import ServeOptions, check_installed
         ({"timeout": 0}, "timeout is 0, wanted a number above 0"),
         ({"max_memory": float("nan")}, "max_memory is nan, wanted a number above 0"),
         ({"max_file_size": "20"}, "max_file_size is '20', wanted a number above 0"),
-        ({"max_memory": 9}, "max_request_size is 100, wanted no more than max_memory, 9"),
+        ({"max_memory": 9}, "--max_request_size is 100, wanted no more than --max_memory, 9"),
+        (
+            {"max_file_size": 200.0},
+            "--max_file_size is 200, wanted no more than --max_request_size, 100",
+        ),
         ({"hosts": "photos.example"}, "hosts is 'photos.example', wanted a list of names"),
         ({"model_name": "a/b"}, "model_name is 'a/b', wanted a name without / and :"),
         ({"model_name": ""}, "model_name is '', wanted a name without / and :"),

@@ -19,7 +19,7 @@ from graphnets.serving.listening import is_local, listen, url
 from graphnets.serving.options import ServeOptions
 from graphnets.serving.server import warm_up
 
-LIMITS = ServeOptions(max_request_size=3)
+LIMITS = ServeOptions(max_file_size=3, max_request_size=3)
 
 
 @pytest.fixture
@@ -86,6 +86,12 @@ def test_an_address_that_cannot_be_had_is_told():
             listen("127.0.0.1", port)
     with pytest.raises(GraphnetsError, match="name an address of this machine with --host$"):
         listen("300.1.1.1", 0)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 300, "a\0b", "\udcff", ""])
+def test_text_that_is_no_address_is_told(host):
+    with pytest.raises(GraphnetsError, match="; name an address of this machine with --host$"):
+        listen(host, 0)
 
 
 def test_which_addresses_are_of_this_machine_alone():

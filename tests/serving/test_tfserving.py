@@ -26,9 +26,12 @@ def b64(data):
 
 
 def test_rows_are_answered_in_order_under_any_of_an_inputs_names(ask):
-    for instance in (b64, lambda x: {"image": b64(x)}, lambda x: {"image_bytes": b64(x)}):
-        body = {"instances": [instance(png(i)) for i in range(3)]}
-        body["signature_name"] = "serving_default"
+    for signature, instance in (
+        ("serving_default", b64),
+        ("serving_default", lambda x: {"image": b64(x)}),
+        ("photos", lambda x: {"image_bytes": b64(x)}),
+    ):
+        body = {"instances": [instance(png(i)) for i in range(3)], "signature_name": signature}
         # As curl -d sends it, whose type TensorFlow Serving does not look at.
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = ask.post(PREDICT, content=json.dumps(body), headers=kind)
@@ -60,6 +63,29 @@ def test_columns_are_what_the_saved_models_signature_gives(tmp_path, ask_with, h
         np.testing.assert_allclose(row[name], value, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "head", [None, of_several_labels(), that_tells_unknown(0.0)], ids=["plain", "labels", "unknown"]
+)
+def test_photos_are_what_the_saved_models_signature_of_that_name_gives(tmp_path, ask_with, head):
+    graph_def = write_classifier(tmp_path, head)
+    write_saved_model(tmp_path / "model", graph_def)
+    signature = tf2.saved_model.load(str(tmp_path / "model")).signatures["photos"]
+    photos = [png(1), png(2, 30, 20)]
+    expected = {k: x.numpy() for k, x in signature(image_bytes=tf2.constant(photos)).items()}
+    body = {"signature_name": "photos", "inputs": {"image_bytes": [b64(x) for x in photos]}}
+    rows = {"signature_name": "photos", "instances": [{"image_bytes": b64(x)} for x in photos]}
+    with ask_with(classifier_in(tmp_path)) as ask:
+        columns = ask.post(PREDICT, json=body).json()["outputs"]
+        rows = ask.post(PREDICT, json=rows).json()["predictions"]
+    if len(expected) == 1:  # as Serving names it
+        columns, rows = {"scores": columns}, [{"scores": row} for row in rows]
+    assert set(columns) == set(rows[0]) == set(expected)
+    for name, value in expected.items():
+        assert np.shape(columns[name]) == value.shape and len(value) == 2
+        for found in (columns[name], [row[name] for row in rows]):
+            np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
+
+
 def test_base64_may_go_without_its_padding(ask):
     data = next(png(1, height) for height in range(9, 18) if len(png(1, height)) % 3)
     unpadded = {"b64": b64(data)["b64"].rstrip("=")}
@@ -85,6 +111,7 @@ def test_base64_may_go_without_its_padding(ask):
         (b'{"inputs": {"b64": 3}}', 400, "inputs[0] is no photo"),
         (b'{"instances": [{"b64": ""}]}', 400, "instances[0]: an empty file"),
         (b'{"signature_name": "x", "inputs": 1}', 400, 'Serving signature name: "x" not found'),
+        (b'{"signature_name": ["photos"], "inputs": 1}', 400, "Serving signature name: "),
         (json.dumps({"instances": [b64(b"")] * 33}).encode(), 413, "more than the 32 photos"),
         (json.dumps({"inputs": [b64(png(1)), b64(BROKEN)]}).encode(), 400, "inputs[1]: not a JP"),
     ],
@@ -99,7 +126,7 @@ def test_a_photo_that_is_too_large_is_refused(classifier, ask_with):
     with ask_with(classifier, max_file_size=0.001) as ask:
         answer = ask.post(PREDICT, json={"inputs": b64(bytes(1001))})
     assert answer.status_code == 413
-    assert answer.json() == {"error": "inputs[0] has more bytes than are taken of a file"}
+    assert answer.json() == {"error": "inputs[0] is larger than the 0.001 MB that are allowed"}
 
 
 def test_the_status_of_the_model_and_of_no_other(classifier, ask_with):

@@ -11,6 +11,7 @@ from graphnets.serving.app import serving_app
 from graphnets.serving.options import ServeOptions
 
 MB = 1_000_000
+SMALL = {"max_request_size": 3, "max_file_size": 3}
 PART = b'--b\r\nContent-Disposition: form-data; name="x"; filename="a.png"\r\n\r\n'
 
 END = b""
@@ -67,18 +68,18 @@ def endless(size):
 
 
 def test_a_request_is_refused_as_soon_as_it_is_too_large(classifier):
-    status, error, taken = asked(classifier, endless(MB), max_request_size=3, max_file_size=9)
+    status, error, taken = asked(classifier, endless(MB), **SMALL)
     assert (status, taken) == (413, 4)
-    assert error == '{"error": "a request of more than the 3000000 bytes that are taken"}'
+    assert error == '{"error": "the request is larger than the 3 MB that are allowed"}'
 
 
 def test_one_that_says_that_it_is_too_large_is_not_read(classifier):
     length = [(b"content-length", b"3000001")]
-    assert asked(classifier, endless(MB), length, max_request_size=3)[::2] == (413, 0)
+    assert asked(classifier, endless(MB), length, **SMALL)[::2] == (413, 0)
 
 
 def test_all_requests_together_are_held_to_a_limit(classifier):
-    app = serving_app(classifier, ServeOptions(max_memory=5, max_request_size=3))
+    app = serving_app(classifier, ServeOptions(max_memory=5, **SMALL))
 
     async def beside_a_request_of_3_mb():
         begun, go_on = asyncio.Event(), asyncio.Event()
@@ -117,10 +118,10 @@ def test_a_request_that_does_not_come_is_given_up(classifier):
 def test_a_refused_request_is_let_go_to_its_end_for_a_while(classifier, monkeypatch):
     monkeypatch.setattr(uploads, "LINGER", 20)
     length, chunks = [(b"content-length", b"30000000")], [*[bytes(MB)] * 30, END]
-    assert asked(classifier, chunks, length, max_request_size=3)[::2] == (413, 31)
+    assert asked(classifier, chunks, length, **SMALL)[::2] == (413, 31)
     # Who waits to be asked is told at once.
     waits = [*length, (b"expect", b"100-continue")]
-    assert asked(classifier, chunks, waits, max_request_size=3)[::2] == (413, 0)
+    assert asked(classifier, chunks, waits, **SMALL)[::2] == (413, 0)
 
 
 def test_a_file_that_is_too_large_costs_only_itself(classifier, ask_with):
@@ -128,9 +129,7 @@ def test_a_file_that_is_too_large_costs_only_itself(classifier, ask_with):
         photos = [("a", png(1)), ("large", bytes(10_001)), ("fits", bytes(10_000)), ("b", png(2))]
         first, large, fits, last = ask.post("/predict", files=forms(*photos)).json()["predictions"]
     assert first["label"] in LABELS and last["label"] in LABELS
-    assert large == {
-        "file": "large", "error": "more than the 10000 bytes that are taken of a file"
-    }  # fmt: skip
+    assert large == {"file": "large", "error": "larger than the 0.01 MB that are allowed"}
     assert fits["file"] == "fits" and "bytes" not in fits["error"]
 
 
@@ -138,7 +137,7 @@ def test_a_photo_of_too_many_pixels_is_not_decoded(classifier, ask_with):
     with ask_with(classifier, max_megapixels=0.01) as ask:
         photos = forms(("large", png(1, 101, 100)), ("fits", png(1, 100, 100)))
         large, fits = ask.post("/predict", files=photos).json()["predictions"]
-    assert large["error"] == "10100 pixels are too many; wanted 10000 at most"
+    assert large["error"] == "0.0101 megapixels, more than the 0.01 that are allowed"
     assert fits["label"] in LABELS
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from graphnets.errors import GraphnetsError, shown
+from graphnets.errors import GraphnetsError, check_path, shown
 
 TEXTS = ("path", "label", "key", "problem", "split", "predicted")
 SCORES = ("label_score", "rival_score", "others_score", "others_rival_score")
@@ -31,6 +31,7 @@ class Run(NamedTuple):
 
 def read_run(folder: str | os.PathLike[str]) -> Run:
     """Raises GraphnetsError for a folder with neither, and for files that are no run's."""
+    check_path("folder", folder, "the --output_dir of a run of retrain or compare")
     folder = Path(folder)
     if not folder.is_dir():
         raise GraphnetsError(

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from graphnets.classifier.options import OUTPUT
-from graphnets.errors import GraphnetsError, shown
+from graphnets.errors import GraphnetsError, check_path, shown
 from graphnets.files import write_whole, writing
 from graphnets.report import plots, sections
 from graphnets.report.album import SIDE, Album
@@ -53,6 +53,9 @@ def write_report(
     'report.html'
     """
     run = read_run(folder)
+    for name, file in (("graph", graph), ("labels", labels)):
+        if file is not None:
+            check_path(name, file, "the path of a file of the run's classifier")
     usual = classifier_files(run.folder)
     try:
         text = _rendered(run, Path(graph or usual[0]), Path(labels or usual[1]))

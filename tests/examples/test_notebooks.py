@@ -56,6 +56,7 @@ def test_is_sound_and_holds_nothing_of_who_ran_it(name):
         assert cell.cell_type == "markdown" or cell.outputs == [] and cell.execution_count is None
 
 
+@pytest.mark.long
 def test_all_run_with_bars_and_pictures(tmp_path):
     graphs.write(tmp_path / "inception.pb", graphs.inception_like())
     write_photos(tmp_path / "photos", per_class=10)

@@ -42,8 +42,8 @@ class Comparison:
         """{name: figures} of each runner, and those of the graph in `of_graph`.
 
         accuracy: of the photos, how many have exactly the right label (or labels); same_labels: how
-        many have the graph's; largest_difference: of all scores; milliseconds: a photo, without
-        decoding, the median; photos: how many could be read.
+        many have the graph's; largest_difference: of all scores; milliseconds: a photo, the median,
+        with decoding where the graph does it; photos: how many could be read.
         """
         graph = _Graph(self._run)
         all_runners = dict(runners)

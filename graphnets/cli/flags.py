@@ -10,6 +10,7 @@ from functools import partial
 import click
 
 from graphnets.classifier.options import INPUT, OUTPUT
+from graphnets.classifier.run_files import GRAPH, LABELS
 from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
@@ -105,10 +106,8 @@ entry_flags = options(  # of a classifier's graph, which may be another tool's
 )
 
 graph_flags = options(  # of a trained graph
-    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, "output_graph.pb")),
-    click.option(
-        "--labels", type=click.Path(), default=os.path.join(TEMPORARY, "output_labels.txt")
-    ),
+    click.option("--graph", type=click.Path(), default=os.path.join(TEMPORARY, GRAPH)),
+    click.option("--labels", type=click.Path(), default=os.path.join(TEMPORARY, LABELS)),
     entry_flags,
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from graphnets.classifier.options import InputOptions
+from graphnets.classifier.run_files import GRAPH, LABELS
 from graphnets.cli.flags import entry_flags, options
 from graphnets.cli.terminal import quiet_tensorflow, say
 from graphnets.errors import GraphnetsError
@@ -77,7 +78,7 @@ def _files(output_dir: str | None, graph: str | None, labels: str | None) -> tup
             "no classifier; name the --output_dir of a `graphnets retrain`, or --graph and --labels"
         )
     folder = Path(output_dir or "")
-    found = graph or str(folder / "output_graph.pb"), labels or str(folder / "output_labels.txt")
+    found = graph or str(folder / GRAPH), labels or str(folder / LABELS)
     for path in found:
         check_readable(path)
     return found

@@ -18,8 +18,9 @@ from pathlib import Path
 import click
 
 from graphnets.classifier.options import OUTPUT
+from graphnets.classifier.run_files import REPORT
 from graphnets.errors import shown
-from graphnets.jobs.options import FIGURES, REPORT
+from graphnets.jobs.options import FIGURES
 
 
 def open_closed_streams() -> None:

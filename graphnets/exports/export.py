@@ -13,12 +13,13 @@ from typing import NamedTuple
 import tensorflow.compat.v1 as tf
 
 import graphnets
+from graphnets.classifier.run_files import GRAPH
 from graphnets.errors import GraphnetsError, check_kind, check_path
 from graphnets.exports import onnx, saved_model, tfjs, tflite
 from graphnets.exports.compare import Comparison, Runner, size_of
 from graphnets.exports.options import PRECISIONS, ExportOptions, chosen_formats
 from graphnets.exports.quiet import quiet
-from graphnets.exports.run import GRAPH, IMAGE, SCORES, Run, read_run
+from graphnets.exports.run import IMAGE, SCORES, Run, read_run
 from graphnets.exports.scripts import folder as scripts
 from graphnets.files import check_writable, scratch_folder, sha256, writing
 from graphnets.photos.images import Progress, check_progress, no_progress, plain_text

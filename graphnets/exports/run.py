@@ -16,6 +16,7 @@ from graphnets.classifier import export
 from graphnets.classifier.options import INPUT
 from graphnets.classifier.predict import read_labels
 from graphnets.classifier.predictions import read_rules
+from graphnets.classifier.run_files import GRAPH, LABELS, PHOTOS, read_photos
 from graphnets.errors import GraphnetsError, PhotoError, shown
 from graphnets.networks import soundness
 from graphnets.networks.frozen import read_graph_def
@@ -25,7 +26,6 @@ from graphnets.photos.labels import parts
 from graphnets.photos.reading import ahead, pixel_reader
 from graphnets.sessions import Session
 
-GRAPH, LABELS, PHOTOS = "output_graph.pb", "output_labels.txt", "photos.csv"
 IMAGE, SCORES = "image", "scores"
 IN_HAND = 4  # photos that are decoded ahead; each may have many pixels
 
@@ -112,10 +112,7 @@ def _size(graph: tf.Graph, output: str, classes: int, source: str) -> tuple[int,
 
 def _photos(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape"
-        )
-        table = table[["path", "label", "split", "problem"]]
+        table = read_photos(path)[["path", "label", "split", "problem"]]
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise GraphnetsError(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import tensorflow.compat.v1 as tf
 
+from graphnets.classifier.run_files import GRAPH, METRICS, PHOTOS, read_photos
 from graphnets.errors import GraphnetsError, shown
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.frozen import read_graph_def
@@ -20,7 +21,7 @@ from graphnets.photos.folders import SPLITS
 from graphnets.training.heads import Head
 from graphnets.training.options import head_shape
 
-FILES = "metrics.json, output_graph.pb and photos.csv"
+FILES = f"{METRICS}, {GRAPH} and {PHOTOS}"
 WEIGHTS = ("final_weights", "final_biases")
 HIDDEN = ("hidden_weights", "hidden_biases")
 
@@ -86,13 +87,10 @@ def earlier(options: RetrainOptions, network: Network, names: Sequence[str]) -> 
         return None
     folder = shown(options.earlier)
     try:
-        metrics = json.loads((Path(options.earlier) / "metrics.json").read_text())
-        os.stat(Path(options.earlier) / "output_graph.pb")
-        photos = pd.read_csv(
-            Path(options.earlier) / "photos.csv",
-            dtype=str, keep_default_na=False, encoding_errors="surrogateescape",
-        )  # fmt: skip
-        graph_def = read_graph_def(Path(options.earlier) / "output_graph.pb")
+        metrics = json.loads((Path(options.earlier) / METRICS).read_text())
+        os.stat(Path(options.earlier) / GRAPH)
+        photos = read_photos(Path(options.earlier) / PHOTOS)
+        graph_def = read_graph_def(Path(options.earlier) / GRAPH)
         _check_same(folder, metrics, network, names, options)
         head = _head(graph_def, metrics)
         labels = [str(label) for label in metrics["labels"]]

@@ -14,6 +14,7 @@ from numbers import Real
 from pathlib import Path
 
 from graphnets.classifier.options import OUTPUT
+from graphnets.classifier.run_files import CURVES, GRAPH, LABELS, METRICS, PHOTOS, REPORT
 from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path, shown
 from graphnets.files import check_target, check_writable, refuse_existing
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation, check_augmentation
@@ -26,8 +27,7 @@ PATHS = (
 )  # fmt: skip
 DEMO_ENDPOINT, DEMO_TRAINABLE = "pool", "block6a:"
 FALSE_ALARMS = 0.05  # where photos of no class are given and no rate is
-FIGURES = "metrics.json", "photos.csv", "curves.csv"
-REPORT = "report.html"
+FIGURES = METRICS, PHOTOS, CURVES
 COPIES = 8  # variants of a training photo, where none is said
 TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
 
@@ -179,12 +179,12 @@ class RetrainOptions:
     @property
     def graph_path(self) -> Path:
         """Where the frozen classifier is written."""
-        return Path(self.output_graph or Path(self.output_dir) / "output_graph.pb")
+        return Path(self.output_graph or Path(self.output_dir) / GRAPH)
 
     @property
     def labels_path(self) -> Path:
         """Where the labels are written."""
-        return Path(self.output_labels or Path(self.output_dir) / "output_labels.txt")
+        return Path(self.output_labels or Path(self.output_dir) / LABELS)
 
     @property
     def splitting(self) -> dict:

@@ -21,6 +21,7 @@ import tensorflow.compat.v1 as tf
 
 import graphnets
 from graphnets.classifier import export
+from graphnets.classifier.run_files import CURVES, METRICS, PHOTOS
 from graphnets.errors import GraphnetsError, shown
 from graphnets.exports.saved_model import write_saved_model
 from graphnets.files import write_whole, writing
@@ -369,9 +370,9 @@ def _write_figures(
     curves = pd.DataFrame(points, columns=Point._fields).to_csv(index=False, lineterminator="\n")
     text = f"{json.dumps(metrics, indent=2)}\n"
     for name, data in (
-        ("photos.csv", csv.encode("utf-8", "surrogateescape")),
-        ("curves.csv", curves.encode()),
-        ("metrics.json", text.encode()),
+        (PHOTOS, csv.encode("utf-8", "surrogateescape")),
+        (CURVES, curves.encode()),
+        (METRICS, text.encode()),
     ):
         with writing(output_dir / name):
             write_whole(output_dir / name, data)

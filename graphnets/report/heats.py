@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from PIL import Image
 
@@ -42,8 +41,3 @@ def heats(
             continue
         found[explanation.path] = heated(photo, explanation.heat)
     return found
-
-
-def classifier_files(folder: Path) -> tuple[Path, Path]:
-    """Where a run leaves its graph and its labels if nothing else is said."""
-    return folder / "output_graph.pb", folder / "output_labels.txt"

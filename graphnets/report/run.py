@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from graphnets.classifier.run_files import CURVES, METRICS, PHOTOS, read_photos
 from graphnets.errors import GraphnetsError, check_path, shown
 
+COMPARISON = "compare.json"
 TEXTS = ("path", "label", "key", "problem", "split", "predicted")
 SCORES = ("label_score", "rival_score", "others_score", "others_rival_score")
 NAMES = ("rival", "others_say")
@@ -39,7 +41,7 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         )
     metrics, comparison = (
         _read(folder, name, lambda path: json.loads(path.read_text("utf-8")))
-        for name in ("metrics.json", "compare.json")
+        for name in (METRICS, COMPARISON)
     )
     if metrics is None and comparison is None:
         raise GraphnetsError(
@@ -48,17 +50,17 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         )
     photos = curves = None
     if metrics is not None:
-        photos = _read(folder, "photos.csv", _photos)
+        photos = _read(folder, PHOTOS, _photos)
         if photos is None:
             raise GraphnetsError(f"{shown(folder)} has no photos.csv beside its metrics.json")
-        curves = _read(folder, "curves.csv", pd.read_csv)
+        curves = _read(folder, CURVES, pd.read_csv)
         _check_tested(folder, metrics, photos)
     return Run(
         folder,
-        _checked(folder, "metrics.json", metrics, "labels", "per_class", "test_count", "options"),
+        _checked(folder, METRICS, metrics, "labels", "per_class", "test_count", "options"),
         pd.DataFrame(columns=[*TEXTS, *SCORES, *NAMES]) if photos is None else photos,
         pd.DataFrame(columns=["step", "split", "loss", "accuracy"]) if curves is None else curves,
-        _checked(folder, "compare.json", comparison, "depths"),
+        _checked(folder, COMPARISON, comparison, "depths"),
     )
 
 
@@ -76,8 +78,7 @@ def _check_tested(folder: Path, metrics: Any, photos: pd.DataFrame) -> None:
 
 
 def _photos(path: Path) -> pd.DataFrame:
-    # As text: a class called 1 or None stays what it is.
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
+    table = read_photos(path)
     table = table[[*TEXTS]].assign(
         **{
             name: pd.to_numeric(table[name]).astype(float) if name in table else float("nan")

@@ -15,14 +15,14 @@ from markupsafe import Markup
 from PIL import Image
 
 from graphnets.classifier.options import OUTPUT
+from graphnets.classifier.run_files import GRAPH, LABELS, REPORT
 from graphnets.errors import GraphnetsError, check_path, shown
 from graphnets.files import write_whole, writing
 from graphnets.report import plots, sections
 from graphnets.report.album import SIDE, Album
-from graphnets.report.heats import classifier_files, heats
+from graphnets.report.heats import heats
 from graphnets.report.run import Run, read_run
 
-FILE = "report.html"
 EXPLAINED = 12  # mistakes, with what counted for them
 SECTIONS = {
     "matrix": "What was called what",
@@ -56,9 +56,10 @@ def write_report(
     for name, file in (("graph", graph), ("labels", labels)):
         if file is not None:
             check_path(name, file, "the path of a file of the run's classifier")
-    usual = classifier_files(run.folder)
     try:
-        text = _rendered(run, Path(graph or usual[0]), Path(labels or usual[1]))
+        text = _rendered(
+            run, Path(graph or run.folder / GRAPH), Path(labels or run.folder / LABELS)
+        )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, GraphnetsError):
             raise
@@ -66,7 +67,7 @@ def write_report(
             f"the files in {shown(folder)} are not those of one run ({type(error).__name__}: "
             f"{error}); wanted metrics.json, photos.csv and curves.csv as retrain writes them"
         ) from error
-    path = Path(folder) / FILE
+    path = Path(folder) / REPORT
     with writing(path):
         write_whole(path, text.encode("utf-8", "replace"))
     return path
@@ -113,10 +114,10 @@ def _of_photos(run: Run, album: Album, graph: Path, labels: Path) -> dict[str, A
     cells = [cell for row in matrix or [] for cell in row]
     wrong_first = sorted(cells, key=lambda cell: cell.truth == cell.predicted)
     album.fill(path for cell in wrong_first for path in sections.paths(cell.shots))
-    if album.gone and album.gone == album.asked and (run.folder / FILE).exists():
+    if album.gone and album.gone == album.asked and (run.folder / REPORT).exists():
         raise GraphnetsError(
             f"none of the {album.asked} photos to show is where photos.csv says, such as "
-            f"{shown(run.photos.path.iloc[0])}; {FILE} is left as it was"
+            f"{shown(run.photos.path.iloc[0])}; {REPORT} is left as it was"
         )
     copies, copy_count = sections.copies(run)
     left_out, left_out_count = sections.left_out(run)

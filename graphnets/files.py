@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ try:
 except ImportError:  # Windows: what a kill leaves behind stays there
     fcntl = None  # type: ignore[assignment]
 
-from graphnets.errors import GraphnetsError, check_path
+from graphnets.errors import GraphnetsError, check_path, shown
 
 # Names that Windows keeps for devices, whatever their ending.
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
@@ -172,7 +173,37 @@ def folder_name(text: str) -> str:
     return f"_{name}" if not name or RESERVED.match(name) else name
 
 
+def check_apart(
+    name: str, folder: str | os.PathLike[str], photos: Iterable[str | os.PathLike[str]], why: str
+) -> None:
+    """Raise GraphnetsError if a folder to write to is in or around one whose photos are read.
+
+    name: what the folder is called; why: what would come of it.
+    """
+    for read in photos:
+        if os.path.isdir(read) and in_or_around(read, folder):
+            raise GraphnetsError(
+                f"{name} is {shown(folder)}, in or around {shown(read)}, whose photos are read: "
+                f"{why}; name a folder elsewhere"
+            )
+
+
 def in_or_around(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether one folder lies in the other, or is it, links followed."""
     here, there = os.path.realpath(os.fspath(one)), os.path.realpath(os.fspath(other))
     return os.path.commonpath([here, there]) in (here, there)
+
+
+@contextmanager
+def stderr_closed() -> Iterator[None]:
+    """What is written to file descriptor 2 goes nowhere, C++'s logging before any setting, too."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -82,7 +82,6 @@ class Classifier:
                 f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
                 "wanted the labels file that was written with this graph"
             )
-        self._takes_batches = _is_free(self._entry) and _is_free(self._output)
         self._session = Session(graph=self._graph)
         self._rules = read_rules(self._session, self.labels, shown(graph))
 

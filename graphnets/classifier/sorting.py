@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphnets.errors import GraphnetsError, shown
-from graphnets.files import check_writable, folder_name, in_or_around, scratch_folder, writing
+from graphnets.errors import GraphnetsError
+from graphnets.files import check_apart, check_writable, folder_name, scratch_folder, writing
 
 if TYPE_CHECKING:
     from graphnets.classifier.predictions import Prediction
@@ -29,12 +29,7 @@ def check_sorting(folder: str | os.PathLike[str], photos: Iterable[str | os.Path
     """Raise GraphnetsError unless copies can be made in a folder apart from those of the photos."""
     if not os.fspath(folder):
         raise GraphnetsError("the folder for copies is '', wanted the path of a folder")
-    for read in photos:
-        if os.path.isdir(read) and in_or_around(read, folder):
-            raise GraphnetsError(
-                f"the folder for copies is {shown(folder)}, in or around {shown(read)}, whose "
-                "photos are read: they would be read again; name a folder elsewhere"
-            )
+    check_apart("the folder for copies", folder, photos, "they would be read again")
     check_writable(Path(folder))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from graphnets.classifier.options import InputOptions
 from graphnets.cli.flags import graph_flags
 from graphnets.cli.terminal import quiet_tensorflow
 from graphnets.errors import GraphnetsError, shown
-from graphnets.files import check_readable, check_writable, in_or_around
+from graphnets.files import check_apart, check_readable, check_writable
 
 
 @click.command()
@@ -39,12 +38,8 @@ def explain(photos: tuple[str, ...], output_dir: str, as_json: bool, **flags) ->
     entry = InputOptions(**flags)
     for path in (graph, labels):
         check_readable(path)
-    for read in photos:
-        if os.path.isdir(read) and in_or_around(read, output_dir):
-            raise GraphnetsError(
-                f"output_dir is {output_dir}, in or around {read}, whose photos are read: pictures "
-                "would be taken for photos the next time; name a folder elsewhere"
-            )
+    why = "pictures would be taken for photos the next time"
+    check_apart("output_dir", output_dir, photos, why)
     check_writable(Path(output_dir))
     with quiet_tensorflow():
         from graphnets.classifier.explain import Explainer

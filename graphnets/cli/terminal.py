@@ -20,6 +20,7 @@ import click
 from graphnets.classifier.options import OUTPUT
 from graphnets.classifier.run_files import REPORT
 from graphnets.errors import shown
+from graphnets.files import stderr_closed
 from graphnets.jobs.options import FIGURES
 
 
@@ -84,7 +85,7 @@ def quiet_tensorflow(verbosity: str = "INFO") -> Iterator[None]:
     # TensorFlow imports Keras 3, which nothing here uses, unless Keras 2 is asked for instead.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     with _uncollected():
-        with _stderr_closed() if quiet else contextlib.nullcontext():
+        with stderr_closed() if quiet else contextlib.nullcontext():
             import tensorflow.compat.v1 as tf
         tf.logging.set_verbosity(tf.logging.ERROR if quiet else tf.logging.DEBUG)
         yield
@@ -106,21 +107,6 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
     finally:
         gc.enable()
-
-
-@contextlib.contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """C++ logging that starts before any setting is read goes to file descriptor 2."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 def say(line: object, err: bool = False) -> None:

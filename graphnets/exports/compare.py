@@ -6,6 +6,7 @@ import io
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ class Comparison:
         self._graph: dict[str, dict[str, np.ndarray]] = {}
         self.of_graph: dict = {}
 
+    @cached_property
+    def _opened(self) -> _Graph:
+        return _Graph(self._run)
+
     def compared(self, runners: Mapping[str, Runner]) -> dict[str, dict]:
         """{name: figures} of each runner, and those of the graph in `of_graph`.
 
@@ -45,7 +50,7 @@ class Comparison:
         many have the graph's; largest_difference: of all scores; milliseconds: a photo, the median,
         with decoding where the graph does it; photos: how many could be read.
         """
-        graph = _Graph(self._run)
+        graph = self._opened
         all_runners = dict(runners)
         if not self._graph:
             all_runners = {"graph": graph, PILLOW: graph.by_pillow, **runners}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
+from graphnets.files import stderr_closed
 
 
 @contextlib.contextmanager
@@ -36,24 +35,9 @@ def quiet() -> Iterator[None]:
     tf.logging.set_verbosity(tf.logging.ERROR)
     logging.disable(logging.WARNING)
     try:
-        with _stderr_closed(), warnings.catch_warnings():
+        with stderr_closed(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(logging.NOTSET)
         tf.logging.set_verbosity(verbosity)
-
-
-@contextlib.contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """What C++ writes to file descriptor 2 goes nowhere."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)

@@ -1,7 +1,6 @@
 """Drawings of how a classifier did on its test photos: the confusion matrix, a sheet of mistakes.
 
-Drawn with Pillow, as Matplotlib takes longer to import than these take to draw, and reads `$` in a
-label as mathematics.
+Drawn with Pillow, as Matplotlib reads `$` in a label as mathematics.
 """
 
 from __future__ import annotations

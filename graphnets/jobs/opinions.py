@@ -70,6 +70,6 @@ def _with_columns(
 ) -> pd.DataFrame:
     rival = [labels[place] if place >= 0 else "" for place in found.rival]
     own, rival_score = (np.round(part, DIGITS) for part in (found.own, found.rival_score))
-    return photos.assign(
-        **{names[0]: pd.Series(own, rows), names[2]: pd.Series(rival_score, rows)}
-    ).assign(**{names[1]: pd.Series(rival, rows, object).reindex(photos.index).fillna("")})
+    called = pd.Series(rival, rows, object).reindex(photos.index).fillna("")
+    scores = {names[0]: pd.Series(own, rows), names[2]: pd.Series(rival_score, rows)}
+    return photos.assign(**scores, **{names[1]: called})

@@ -88,7 +88,7 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
                 raise PhotoError("damaged or cut off")
             small = image.resize(square, Image.Resampling.BOX)
             with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
-                small = _turned(small, image.getexif().get(images.ORIENTATION, 1))
+                small = turned(small, image.getexif().get(images.ORIENTATION, 1))
             return small.convert("RGB")
     except PhotoError:
         raise
@@ -96,7 +96,8 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
         raise PhotoError("damaged or cut off") from None
 
 
-def _turned(picture: Image.Image, orientation: int) -> Image.Image:
+def turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture as an EXIF orientation, 1 to 8, says that it is to be shown."""
     picture.getexif()[images.ORIENTATION] = orientation
     return ImageOps.exif_transpose(picture)
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images
+from graphnets.photos.look import turned
 
 
 def squares(paths: Iterable[str | os.PathLike[str]], side: int) -> list[Image.Image]:
@@ -52,12 +53,10 @@ def _reduced(data: bytes, side: int) -> Image.Image | None:
     images.contents(data)  # raises for what is too large
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            orientation = 1
-            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
-                orientation = image.getexif().get(images.ORIENTATION, 1)
             image.draft("RGB", (2 * side, 2 * side))
             picture = image.convert("RGB")
+            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
+                picture = turned(picture, image.getexif().get(images.ORIENTATION, 1))
+            return picture
     except Exception:  # Pillow raises almost anything for a damaged one
         raise PhotoError("damaged or cut off") from None
-    picture.getexif()[images.ORIENTATION] = orientation
-    return ImageOps.exif_transpose(picture)

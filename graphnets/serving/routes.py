@@ -20,7 +20,7 @@ from graphnets.errors import PhotoError
 from graphnets.photos.images import Held
 from graphnets.serving import tfserving
 from graphnets.serving.answers import Answer
-from graphnets.serving.batches import Batches
+from graphnets.serving.batches import Batches, given
 from graphnets.serving.metrics import Metrics
 from graphnets.serving.options import ServeOptions
 from graphnets.serving.page import Page
@@ -79,7 +79,7 @@ class Routes:
             rows = await self._rows(files)
         top_k = self._options.top_k
         return [
-            self._classifier.prediction(file.name, partial(_given, row), top_k)
+            self._classifier.prediction(file.name, partial(given, row), top_k)
             for file, row in zip(files, rows, strict=True)
         ]
 
@@ -142,9 +142,3 @@ class Routes:
     async def tell_metrics(self, request: Request) -> Response:
         """What Prometheus reads."""
         return self.metrics.answer()
-
-
-def _given(row):
-    if isinstance(row, PhotoError):
-        raise row
-    return row

@@ -39,16 +39,22 @@ class FeatureStore:
     """The rows stored for one identity.
 
     identity: what the features depend on besides the photo, as JSON values; any difference is
-    another store.
+    another store. prefix: of the names of the files that are read and written, of those of one
+    shard; "": all are read.
     Raises GraphnetsError if the folder cannot be used.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        identity: Mapping[str, object],
+        prefix: str = "",
+    ) -> None:
         text = json.dumps(identity, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         name = re.sub(r"[^\w.-]+", "_", f"{identity.get('network')}-{identity.get('endpoint')}")
         self.folder = Path(folder) / f"{name[:50]}-{digest}"  # the digest tells stores apart
-        self._identity, self._text = dict(identity), text
+        self._identity, self._text, self._prefix = dict(identity), text, prefix
         self._writer: tuple[BinaryIO, ...] | None = None
         self._open()
 
@@ -71,7 +77,7 @@ class FeatureStore:
         if meta.exists():
             self.shape = self._described(meta)
         self._seed = self._seed_of(self.shape)
-        for path in sorted(self.folder.glob("*.keys")):
+        for path in sorted(self.folder.glob(f"{self._prefix}*.keys")):
             file_keys, file_sums = self._whole(path)
             if len(file_keys):
                 rows.append(np.arange(len(file_keys)))
@@ -223,7 +229,7 @@ class FeatureStore:
         }  # fmt: skip
         meta = {**self._identity, **layout}
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
-        name = self.folder / uuid.uuid4().hex
+        name = self.folder / f"{self._prefix}{uuid.uuid4().hex}"
         return tuple(open(name.with_suffix(end), "xb") for end in (".features", ".sums", ".keys"))
 
     def close(self) -> None:

@@ -1,0 +1,61 @@
+"""Who does a job's work on photos: this process, or the workers of a cluster."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Workers(ABC):
+    """Work through shards, each by itself, wherever there is room."""
+
+    @abstractmethod
+    def each(
+        self,
+        opened: Callable[[Any], Any],
+        work: Callable[[Any, Any], Result],
+        shared: Any,
+        shards: Iterable[Any],
+    ) -> Iterator[tuple[int, Result]]:
+        """(number of the shard, work(opened(shared), shard)) of each, in the order of being done.
+
+        opened, work: functions of a module, as they go to other machines. A worker calls `opened`
+        once and keeps what it gives; `shared` goes to it once, shards as they are due. Raises what
+        `work` raises, once the shards in hand are done; those that other machines cannot take
+        from each other are done again elsewhere, so `work` may run more than once on a shard.
+        """
+
+
+class _ThisProcess(Workers):
+    def each(self, opened, work, shared, shards):
+        thing = opened(shared)
+        for number, shard in enumerate(shards):
+            yield number, work(thing, shard)
+
+
+_CURRENT: ContextVar[Workers | None] = ContextVar("workers", default=None)
+
+
+def cluster() -> Workers | None:
+    """The workers of the `with` block that this runs in; None outside of one."""
+    return _CURRENT.get()
+
+
+def workers() -> Workers:
+    """Those of `cluster`, or else this process."""
+    return cluster() or _ThisProcess()
+
+
+@contextmanager
+def working(on: Workers) -> Iterator[None]:
+    """Let the jobs in the block use these workers."""
+    before = _CURRENT.set(on)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(before)

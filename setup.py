@@ -64,11 +64,13 @@ setup(
             "ipykernel>=6.29",
             "ipywidgets>=8.1",
             "pdoc>=15",
+            "ray>=2.40",
         ],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16"],
         "parquet": ["pyarrow>=15"],
+        "ray": ["ray>=2.40"],
         "serve": SERVE,
         "tflite": ["ai-edge-litert>=2"],
         # takes TensorFlow back to 2.19; `pip install --no-deps tensorflowjs` does not, and will do

@@ -30,6 +30,8 @@ _ROOMS = {  # the public names, by the module that each lives in
     "zoo.architectures": ["open_network"],
     "zoo.names": ["imagenet_names", "inception_names", "sign_names"],
     "features.bottlenecks": ["Bottlenecks", "with_copies"],
+    "features.shards": ["ShardSpec", "extract_shard", "shards"],
+    "ray_workers": ["on_ray"],
     "training.options": ["TrainingOptions"],
     "training.examples": ["Examples"],
     "training.train": ["train_head"],

@@ -12,7 +12,12 @@ Result = TypeVar("Result")
 
 
 class Workers(ABC):
-    """Work through shards, each by itself, wherever there is room."""
+    """Work through shards, each by itself, wherever there is room.
+
+    shard: how many photos one has, where photos are cut into shards.
+    """
+
+    shard: int = 256
 
     @abstractmethod
     def each(

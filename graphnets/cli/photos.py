@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from graphnets.classifier.options import InputOptions
+from graphnets.cli.cluster import cluster_flags, on_cluster, taken
 from graphnets.cli.flags import graph_flags, network_flags, options, photo_flags
 from graphnets.cli.keeping import Keeping, bar, check_keeping, keep, say_predictions
 from graphnets.cli.network import check_network, check_photos, opened
@@ -79,16 +80,19 @@ def predict(**flags) -> None:
 @photo_flags
 @every_flag
 @click.option("--output", type=click.Path(), default="features.npz", help="The .npz to write.")
+@cluster_flags
 def extract(output: str, every: float, **flags) -> None:
     """Write the features of a folder's photos to one .npz: features, paths, labels.
 
     Or of the frames of a video: features, paths, times.
     """
-    target = _npz(output)
+    target, cluster = _npz(output), taken(flags)
     check_network(flags)
     check_target(target)
     if is_video(flags["images"]):
         check_readable(flags["images"])
+        if cluster["cluster"]:
+            raise GraphnetsError("--cluster is for photos, and a video is one file; leave it out")
         _extract_video(target, every, flags)
         return
     check_photos(flags["images"], flags["image_root"], flags["multi_label"])
@@ -99,9 +103,10 @@ def extract(output: str, every: float, **flags) -> None:
 
     progress = progress_bar()
     network = opened(flags)
-    photos = scan(flags["images"], progress, flags["image_root"], flags["multi_label"])
-    bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
-    photos = bottlenecks.add(photos, progress, lambda line: say(f"warning: {line}"))
+    with on_cluster(cluster):
+        photos = scan(flags["images"], progress, flags["image_root"], flags["multi_label"])
+        bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
+        photos = bottlenecks.add(photos, progress, lambda line: say(f"warning: {line}"))
     say_left_out(photos[photos.problem != ""])
     photos = photos[photos.problem == ""]
     features = bottlenecks.read(photos)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from graphnets.cli.cluster import cluster_flags, on_cluster, taken
 from graphnets.cli.flags import (
     augmentation_flags,
     checkpoint_flags,
@@ -45,8 +46,10 @@ from graphnets.training.options import TrainingOptions
 @training_flags
 @augmentation_flags
 @checkpoint_flags
+@cluster_flags
 def retrain(**flags) -> None:
     """Train a classifier for your classes: a head on a network's frozen features, or deeper."""
+    cluster = taken(flags)
     misclassified = flags.pop("print_misclassified_test_images")
     least = flags.pop("assert_accuracy_at_least")
     verbosity = flags.pop("logging_verbosity").upper()
@@ -58,7 +61,8 @@ def retrain(**flags) -> None:
 
     network = opened(flags, chosen.training.seed)
     try:
-        result = run(images, network, chosen, progress_bar(verbosity), saying(verbosity))
+        with on_cluster(cluster):
+            result = run(images, network, chosen, progress_bar(verbosity), saying(verbosity))
     except Stopped as stopped:
         say(stopped, err=True)
         raise SystemExit(128 + signal.SIGTERM) from None
@@ -80,8 +84,10 @@ def retrain(**flags) -> None:
 @run_flags
 @training_flags
 @augmentation_flags
+@cluster_flags
 def compare(depths: str, **flags) -> None:
     """Train from several layers on, on the same split and store, and show what each gives."""
+    cluster = taken(flags)
     names = depths.split(",")
     depth_names(names)
     verbosity = flags.pop("logging_verbosity").upper()
@@ -92,7 +98,8 @@ def compare(depths: str, **flags) -> None:
         from graphnets.jobs.compare import table
 
     network = opened(flags, chosen.training.seed)
-    found = run(images, network, names, chosen, progress_bar(verbosity), saying(verbosity))
+    with on_cluster(cluster):
+        found = run(images, network, names, chosen, progress_bar(verbosity), saying(verbosity))
     click.echo(f"\n{table(found)}\n")
     for file in compared_files(chosen):
         click.echo(file)

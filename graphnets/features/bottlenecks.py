@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError, PhotoError, check_path, check_seed, shown
+from graphnets.errors import GraphnetsError, check_path, check_seed, shown
 from graphnets.features.rows import Rows
+from graphnets.features.running import (
+    Endpoint,
+    Extractor,
+    Found,
+    copy_key,
+    endpoints_of,
+    identity_of,
+    places_of,
+)
+from graphnets.features.shards import run_on
 from graphnets.features.store import FeatureStore
-from graphnets.networks.network import Network, check_network, endpoint_names, features
-from graphnets.networks.precision import FLOAT32, onednn
-from graphnets.photos import images, jpeg
+from graphnets.networks.network import Network, check_network, endpoint_names
 from graphnets.photos.augmentation import Augmentation, check_augmentation, check_copies
 from graphnets.photos.images import Progress, check_photos, check_progress, no_progress
-from graphnets.photos.reading import (
-    BATCH,
-    Item,
-    ahead,
-    in_runs,
-    photo_reader,
-    placed,
-    variant_reader,
-)
-from graphnets.weights.memory import aligned_empty
+from graphnets.workers import cluster
+
+Taken = TypeVar("Taken", np.ndarray, Rows)
 
 
 def with_copies(photos: pd.DataFrame, copies: int) -> pd.DataFrame:
@@ -48,24 +47,8 @@ def with_copies(photos: pd.DataFrame, copies: int) -> pd.DataFrame:
         raise GraphnetsError("got photos that are copies already; wanted those of graphnets.scan")
     table = photos.iloc[np.repeat(np.arange(len(photos)), copies)].reset_index(drop=True)
     numbers = np.tile(np.arange(1, copies + 1), len(photos))
-    keys = [_copy_key(key, copy) for key, copy in zip(table.key, numbers, strict=True)]
+    keys = [copy_key(key, copy) for key, copy in zip(table.key, numbers, strict=True)]
     return table.assign(copy=numbers, source=table.key, key=keys)
-
-
-def _copy_key(source: str, copy: int) -> str:
-    """The key of a photo's copy; the photo itself is 0."""
-    return images.key_of(f"{source} {copy}".encode()) if copy else source
-
-
-Batch = dict[int, tuple[str, np.ndarray]]  # {place: (key, picture)}
-Taken = TypeVar("Taken", np.ndarray, Rows)
-
-
-class Endpoint(NamedTuple):
-    """What one store holds: an endpoint averaged over the picture, or the whole map."""
-
-    name: str
-    whole: bool
 
 
 class Bottlenecks:
@@ -117,33 +100,14 @@ class Bottlenecks:
         network.cut([*self.names, *self.maps], False)  # raises for an endpoint that is unknown
         self._augmentation = augmentation if augmentation and augmentation.active else None
         self._seed = int(seed)
-        # A vector is the same averaged or whole: one store serves both.
-        layers = network.layers() if self.maps else []
-        vectors = {layer.name for layer in layers if len(layer.shape) == 2}
-        self._maps = {name: Endpoint(name, name not in vectors) for name in self.maps}
-        self._pooled = [Endpoint(name, False) for name in self.names]
+        self._folder = bottleneck_dir
+        self._pooled, self._maps = endpoints_of(network, self.names, self.maps)
         self._stores = {
-            endpoint: FeatureStore(bottleneck_dir, self._identity(endpoint))
+            endpoint: FeatureStore(
+                bottleneck_dir, identity_of(network, endpoint, self._augmentation, self._seed)
+            )
             for endpoint in (*self._pooled, *self._maps.values())
         }
-
-    def _identity(self, endpoint: Endpoint) -> dict[str, object]:
-        identity: dict[str, object] = {
-            "network": self.network.name,
-            "weights": self.network.fingerprint,
-            "endpoint": endpoint.name,
-            "preprocessing": f"{jpeg.PREPROCESSING} {self.network.size}",
-        }
-        if endpoint.whole:
-            identity["pooling"] = "none"
-        if self.network.precision != FLOAT32:
-            identity["precision"] = self.network.precision
-        if not onednn():
-            identity["onednn"] = "off"
-        if self._augmentation:
-            identity["augmentation"] = self._augmentation.describe()
-            identity["seed"] = self._seed
-        return identity
 
     def missing(self, photos: pd.DataFrame) -> pd.DataFrame:
         """The usable photos that are not in every store, one for each different content.
@@ -185,20 +149,35 @@ class Bottlenecks:
             self._warn_of_unfit(warn)
         run: set[tuple[str, str]] = set()
         while len(missing):
-            found, run = _Found(_places(photos)), run | set(_files(missing))
-            try:
-                self._run(missing, found, progress)
-            finally:
-                for store in self._stores.values():
-                    store.close()
-            photos = found.told(photos)
+            run |= set(zip(missing.path, missing.key, strict=True))
+            photos = self._run(missing, places_of(photos), progress, warn).told(photos)
             missing = self.missing(photos)  # copies of a photo that has changed, or is gone
-            if run.intersection(_files(missing)):
+            if run.intersection(zip(missing.path, missing.key, strict=True)):
                 raise GraphnetsError(
                     "the feature store does not give back what was written to it; name another "
-                    "folder with --bottleneck_dir"
+                    "folder with --bottleneck_dir, which all workers of a cluster see"
                 )
         return photos
+
+    def _run(
+        self,
+        missing: pd.DataFrame,
+        places: dict[str, int],
+        progress: Progress,
+        warn: Callable[[str], object],
+    ) -> Found:
+        keys = list(missing.key)
+        stores = {e: store for e, store in self._stores.items() if not store.has(keys).all()}
+        drawn = self._augmentation, self._seed
+        workers = cluster()
+        if workers:
+            spread = self.network, self._folder, stores, drawn
+            return run_on(workers, missing, places, spread, progress, warn)
+        extractor = Extractor(self.network, list(stores), *drawn)
+        try:
+            return extractor.run(missing, places, stores, progress)
+        finally:
+            extractor.close()
 
     def _warn_of_unfit(self, warn: Callable[[str], object]) -> None:
         for store in self._stores.values():
@@ -208,37 +187,6 @@ class Bottlenecks:
                     "fits: they are damaged, or an older version wrote them; what is wanted of "
                     "them is computed again"
                 )
-
-    def _run(self, photos: pd.DataFrame, found: _Found, progress: Progress) -> None:
-        keys = list(photos.key)
-        stores = {e: store for e, store in self._stores.items() if not store.has(keys).all()}
-        with tf.Graph().as_default(), self.network.session() as session:
-            read = partial(_read, self._reader(session))
-            resized = tf.placeholder(tf.float32, [None, *self.network.size, 3])
-            endpoints = self.network.build(resized, list(dict.fromkeys(e.name for e in stores)))
-            tensors = [features(e.name, endpoints[e.name], e.whole) for e in stores]
-            session.run(tf.global_variables_initializer())
-            items = _by_source(photos)
-            in_hand = 2 * BATCH // max(len(item.keys) for item in items)
-            pictures = found.pictures(ahead(items, read, max(2, in_hand)))
-            bar = progress(pictures, total=len(photos), desc="features", unit="photos")
-            readable = (
-                (place, (key, picture)) for key, place, picture in bar if picture is not None
-            )
-
-            def run(batch: Batch) -> tuple[list[str], list[np.ndarray]]:
-                values = self.network.run(session, tensors, resized, _stacked(batch))
-                return [key for key, _ in batch.values()], [rows[list(batch)] for rows in values]
-
-            for result in in_runs(placed(readable), run):
-                _store(stores.values(), *result())
-
-    def _reader(self, session: tf.Session) -> Callable[[Item], np.ndarray]:
-        """A function from a photo to its pictures, float32 (k, *size, 3), see `photo_reader`."""
-        if self._augmentation:
-            return variant_reader(session, self.network.size, self._augmentation, self._seed)
-        read = photo_reader(session, self.network.size)
-        return lambda item: read(item.photo)
 
     def read(self, photos: pd.DataFrame) -> np.ndarray:
         """The features of photos that were added: float32 (n, features), endpoints side by side.
@@ -289,108 +237,3 @@ class Bottlenecks:
             f"{paths[0]} the first; add them, and leave out those that cannot be read: "
             'photos[photos.problem == ""]'
         )
-
-
-def _files(photos: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    return zip(photos.path, photos.key, strict=True)
-
-
-def _copies(photos: pd.DataFrame) -> Sequence[int]:
-    return list(photos["copy"]) if "copy" in photos else [0] * len(photos)
-
-
-def _places(photos: pd.DataFrame) -> dict[str, int]:
-    """{key: place in its batch}: it follows from the list alone, not from what is missing of it."""
-    rows = sorted(zip(photos.path, _copies(photos), photos.key, strict=True))
-    places: dict[str, int] = {}
-    for number, (_, _, key) in enumerate(rows):
-        places.setdefault(key, number % BATCH)
-    return places
-
-
-class _Found:
-    """What was found out about photos as they were read.
-
-    places: of the keys in their batches. changed: the keys of photos that are not what they were in
-    the table. unopened, damaged: why photos are left out, by the file, and by the photo's key.
-    """
-
-    def __init__(self, places: dict[str, int]) -> None:
-        self._places = places
-        self.changed: dict[str, str] = {}
-        self.unopened: dict[str, str] = {}
-        self.damaged: dict[str, str] = {}
-
-    def pictures(self, results: Iterable) -> Iterator[tuple[str, int, np.ndarray | None]]:
-        """(key, place, picture) of each copy of each photo, in order; None if it cannot be read."""
-        for item, result in results:
-            key, read = result()
-            keys, places = item.keys, [self._places[key] for key in item.keys]
-            if key and key != item.source:
-                self.changed[item.path] = key
-                keys = [_copy_key(key, copy) for copy in item.copies]
-            if isinstance(read, PhotoError):
-                reasons, name = (self.damaged, key) if key else (self.unopened, item.path)
-                reasons[name] = str(read)
-                read = [None] * len(keys)
-            yield from zip(keys, places, read, strict=True)
-
-    def told(self, photos: pd.DataFrame) -> pd.DataFrame:
-        """The table with what was found out."""
-        rows = list(zip(photos.path, _sources(photos), photos.problem, strict=True))
-        sources = [self.changed.get(path, source) for path, source, _ in rows]
-        problems = [
-            problem or self.unopened.get(path) or self.damaged.get(source, "")
-            for (path, _, problem), source in zip(rows, sources, strict=True)
-        ]
-        if "copy" not in photos:
-            return photos.assign(key=sources, problem=problems)
-        keys = [_copy_key(key, copy) for key, copy in zip(sources, photos["copy"], strict=True)]
-        return photos.assign(key=keys, source=sources, problem=problems)
-
-
-def _read(
-    pictures: Callable[[Item], np.ndarray], item: Item
-) -> tuple[str, np.ndarray | PhotoError]:
-    """The key of the very bytes that are decoded ("" if there are none), and their pictures."""
-    key = ""
-    try:
-        with images.opened(item.path) as data:
-            key = images.key_of(data)
-            return key, pictures(item._replace(data=data, source=key))
-    except PhotoError as error:
-        return key, error
-
-
-def _sources(photos: pd.DataFrame) -> pd.Series:
-    return photos.source if "source" in photos else photos.key
-
-
-def _by_source(photos: pd.DataFrame) -> list[Item]:
-    """What is to be read, by path, so that places come in order."""
-    items: dict[str, Item] = {}
-    rows = zip(photos.path, _copies(photos), _sources(photos), photos.key, strict=True)
-    for path, copy, source, key in sorted(rows):
-        item = items.setdefault(source, Item(path, source, [], []))
-        item.keys.append(key)
-        item.copies.append(int(copy))
-    return list(items.values())
-
-
-def _stacked(batch: Batch) -> np.ndarray:
-    """The pictures at their places, where TensorFlow takes them over without a copy; zeros else.
-
-    Always BATCH of them: for fewer other kernels may run, whose rows differ in the last digits.
-    """
-    [(_, picture), *_] = batch.values()
-    fed = aligned_empty((BATCH, *picture.shape))
-    for place in range(BATCH):
-        fed[place] = batch[place][1] if place in batch else 0
-    return fed
-
-
-def _store(stores: Iterable[FeatureStore], keys: list[str], rows: Iterable[np.ndarray]) -> None:
-    for store, row in zip(stores, rows, strict=True):
-        new = ~store.has(keys)  # another run or endpoint list may have been here
-        if new.any():
-            store.append([k for k, n in zip(keys, new, strict=True) if n], row[new])

@@ -58,6 +58,10 @@ class FeatureStore:
         self._writer: tuple[BinaryIO, ...] | None = None
         self._open()
 
+    def reopen(self) -> None:
+        """Find what others have stored since."""
+        self._open()
+
     def _open(self) -> None:
         try:
             self._read_keys()

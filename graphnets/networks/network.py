@@ -6,7 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -58,6 +58,15 @@ class Cut(NamedTuple):
     behind: list[str]
 
 
+class Opening(NamedTuple):
+    """How a network was opened, for whoever opens it again: arguments of `open_network`."""
+
+    architecture: str
+    weights: str
+    seed: int
+    pictures: tuple[tuple[str, Any], ...]
+
+
 class Network(ABC):
     """A pretrained network, as the feature store, the exporter and the commands see it.
 
@@ -65,7 +74,7 @@ class Network(ABC):
     others; default_endpoint may name several endpoints, with commas between. precision: what it
     computes in, "float32" or "bfloat16". output: the endpoint with the probabilities of its own
     classes. bare: whether its nodes keep a file's names where it is whole and frozen, in place of
-    lying under a scope.
+    lying under a scope. opening: how it was opened; None of one whose layers have trained.
     """
 
     name: str
@@ -75,6 +84,7 @@ class Network(ABC):
     precision: str = FLOAT32
     output: str = "prob"
     bare: bool = False
+    opening: Opening | None = None
 
     def session(self) -> tf.Session:
         """A session on the default graph that computes in the network's precision."""

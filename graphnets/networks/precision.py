@@ -51,6 +51,13 @@ def onednn() -> bool:
     return bool(_pywrap_util_port.IsMklEnabled())
 
 
+def processor_kind() -> str:
+    """The widest of the instructions that decide how oneDNN sums up, which may move last digits."""
+    known = ("amx_tile", "avx512_bf16", "avx512f", "avx2", "avx", "asimd")
+    flags = set(_processor()["flags"])
+    return next((name for name in known if name in flags), "unknown instructions")
+
+
 @functools.cache
 def _processor() -> dict:
     import cpuinfo  # takes a second to ask

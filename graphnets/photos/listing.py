@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -20,8 +21,10 @@ from graphnets.photos.folders import (
 )
 from graphnets.photos.images import Progress, check_progress, no_progress, plain_text
 from graphnets.photos.labels import each_label, united
+from graphnets.workers import cluster
 
 Images = pd.DataFrame | str | os.PathLike
+IN_SHARD = 1024  # photos whose files one task of a cluster reads
 IMAGES = "the path of a folder with a sub-folder of photos per class, or a table"
 
 
@@ -94,14 +97,52 @@ def loose(folder: str | os.PathLike[str], progress: Progress = no_progress) -> p
 
 def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """The table of `scan` from one with path, label and problem."""
-    with ThreadPoolExecutor() as pool:
-        hashed = pool.map(_key, photos.path)
-        keys = list(progress(hashed, total=len(photos), desc="reading photos"))
+    hashed = _keys(list(photos.path))
+    keys = list(progress(hashed, total=len(photos), desc="reading photos"))
     problems = [old or new for old, (_, new) in zip(photos.problem, keys, strict=True)]
     photos = photos.drop(columns="problem")
     photos.insert(2, "key", pd.Series([key for key, _ in keys], dtype=object))
     photos.insert(3, "problem", pd.Series(problems, dtype=object))
     return photos
+
+
+def _keys(paths: list[str]) -> Iterator[tuple[str, str]]:
+    """The key, or the problem, of each file."""
+    spread = cluster()
+    if spread is None:
+        with ThreadPoolExecutor() as pool:
+            yield from pool.map(_key, paths)
+        return
+    size, done, due = IN_SHARD, {}, 0
+    starts = range(0, len(paths), size)
+    absolute = (
+        [p if "://" in p else os.path.abspath(p) for p in paths[i : i + size]] for i in starts
+    )
+    for number, keys in spread.each(_opened, _shard_keys, None, absolute):
+        done[number] = keys
+        while due in done:
+            _check_seen(paths[due * size], done[due])
+            yield from done.pop(due)
+            due += 1
+
+
+def _opened(_: None) -> None:
+    """There is nothing to open for reading photos."""
+
+
+def _shard_keys(_: None, paths: list[str]) -> list[tuple[str, str]]:
+    """On a worker: see `_keys`."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_key, paths))
+
+
+def _check_seen(first: str, keys: list[tuple[str, str]]) -> None:
+    """Raise GraphnetsError if a worker has found none of the files that are there."""
+    if not any(key for key, _ in keys) and os.access(first, os.R_OK) and _key(first)[0]:
+        raise GraphnetsError(
+            f"a worker cannot open {shown(first)}, which is here ({keys[0][1]}); put the photos "
+            "where all machines see them under the same name"
+        )
 
 
 def _rows(

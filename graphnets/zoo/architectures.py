@@ -9,7 +9,7 @@ from graphnets.errors import GraphnetsError, check_path, check_seed
 from graphnets.files import sha256
 from graphnets.networks import alexnet, efficientnet, inception, vgg16
 from graphnets.networks.declared import Declared
-from graphnets.networks.network import Network
+from graphnets.networks.network import Network, Opening
 from graphnets.networks.pictures import PictureOptions, Pictures
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS, check
 from graphnets.weights.arrays import read_weights
@@ -81,22 +81,19 @@ def open_network(
     elif small:
         network = opened_mobilenet(small, weights or weight_file(small, model_dir))
     else:
-        network = _opened(architecture, weights, model_dir, seed)
+        network = _opened(architecture, weights or weight_file(architecture, model_dir), seed)
+    file = weights or weight_file(small or architecture, model_dir)
+    place = RANDOM if weights == RANDOM else os.path.abspath(file)
+    network.opening = Opening(architecture, place, seed, tuple(pictures.items()))
     return network.computing_in(faster(network) if precision == AUTO else precision)
 
 
-def _opened(
-    architecture: str,
-    weights: str | os.PathLike[str] | None,
-    model_dir: str | os.PathLike[str] | None,
-    seed: int,
-) -> Network:
+def _opened(architecture: str, weights: str | os.PathLike[str], seed: int) -> Network:
     declared = DECLARED.get(architecture)
     if weights == RANDOM:
         if declared is None:
             raise GraphnetsError("random weights are not for Inception, which comes from a .pb")
         return declared.network(RandomWeights(declared.shapes(), seed), f"random {seed}")
-    path = weights or weight_file(architecture, model_dir)
     if declared is None:
-        return inception.network(inception.inception_graph_def(path), sha256(path))
-    return declared.network(read_weights(path), sha256(path))
+        return inception.network(inception.inception_graph_def(weights), sha256(weights))
+    return declared.network(read_weights(weights), sha256(weights))

@@ -25,7 +25,9 @@ def test_one_listing_gives_names_sizes_and_folders(memory):
     ]
 
 
-@pytest.mark.parametrize("name", ["b/x/../up", "b/x/..", "b/x/a\\b", "b/x/", "b/x", "c/x/1", "b/x/a/b"])
+@pytest.mark.parametrize(
+    "name", ["b/x/../up", "b/x/..", "b/x/a\\b", "b/x/", "b/x", "c/x/1", "b/x/a/b"]
+)
 def test_a_name_that_leads_elsewhere_is_none(name):
     assert storage._name_in(name, "b/x") == ""
     assert storage._name_in("b/x/1.jpg", "b/x") == "1.jpg"
@@ -54,7 +56,9 @@ def test_bytes_are_limited(memory):
     assert storage.read("memory://b/empty") == b""
 
 
-def test_what_is_missing_is_the_files_own_fault_and_what_does_not_answer_is_not(memory, monkeypatch):
+def test_what_is_missing_is_the_files_own_fault_and_what_does_not_answer_is_not(
+    memory, monkeypatch
+):
     with pytest.raises(FileNotFoundError):
         storage.read("memory://b/none")
     monkeypatch.setattr(type(memory), "cat_file", _raising(PermissionError("no")))

@@ -2,11 +2,11 @@
 
 import fsspec
 import pytest
+from stores import IDENTITY, assert_holds, filled
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError
 from graphnets.features.store import FeatureStore
-from tests.helpers.stores import IDENTITY, assert_holds, filled
 
 ADDRESS = "memory://bucket/features"
 
@@ -38,7 +38,9 @@ def test_another_machine_has_the_same_rows(monkeypatch, tmp_path):
 def test_keys_are_uploaded_last(monkeypatch):
     order, upload = [], storage.upload
     monkeypatch.setattr(
-        storage, "upload", lambda source, to: (order.append(to.rpartition(".")[2]), upload(source, to))
+        storage,
+        "upload",
+        lambda source, to: (order.append(to.rpartition(".")[2]), upload(source, to)),
     )
     filled(ADDRESS, 1)
     assert order == ["json", "features", "sums", "keys"]
@@ -68,14 +70,16 @@ def test_the_address_is_the_truth(memory):
 
 
 def test_a_run_at_work_keeps_its_files(monkeypatch):
-    from tests.helpers.stores import keys_of, rows_of
+    from stores import keys_of, rows_of
 
     store = FeatureStore(ADDRESS, IDENTITY)
     store.append(keys_of(1), rows_of(1))
     assert_holds(FeatureStore(ADDRESS, IDENTITY), 1)  # of this machine
-    assert not [e for e in storage.entries(storage.join(ADDRESS, store.folder.name))] if (
-        fsspec.filesystem("memory").exists(f"/bucket/features/{store.folder.name}")
-    ) else True
+    assert (
+        not [e for e in storage.entries(storage.join(ADDRESS, store.folder.name))]
+        if (fsspec.filesystem("memory").exists(f"/bucket/features/{store.folder.name}"))
+        else True
+    )
     store.close()
     assert_holds(FeatureStore(ADDRESS, IDENTITY), 1)
 
@@ -87,7 +91,13 @@ def test_hostile_names_are_not_fetched(memory, monkeypatch, tmp_path):
         memory.pipe(f"{base}/{name}", b"evil")
     other = another_machine(monkeypatch, tmp_path)
     assert_holds(other, 1)
-    assert {p.suffix for p in other.folder.iterdir()} == {".json", ".features", ".sums", ".keys", ""}
+    assert {p.suffix for p in other.folder.iterdir()} == {
+        ".json",
+        ".features",
+        ".sums",
+        ".keys",
+        "",
+    }
     assert len(list(other.folder.iterdir())) == 5
 
 
@@ -95,7 +105,9 @@ def test_an_object_of_another_size_than_listed_is_not_taken(memory, monkeypatch,
     filled(ADDRESS, 1)
     get = type(memory).get_file
     monkeypatch.setattr(
-        type(memory), "get_file", lambda self, a, b, **k: (get(self, a, b, **k), open(b, "ab").write(b"x"))
+        type(memory),
+        "get_file",
+        lambda self, a, b, **k: (get(self, a, b, **k), open(b, "ab").write(b"x")),
     )
     with pytest.raises(GraphnetsError, match="came with .* bytes, and .* were listed"):
         another_machine(monkeypatch, tmp_path)

@@ -42,9 +42,8 @@ def test_other_kinds_of_addresses_are_refused(address):
         storage.read(address)
 
 
-def test_a_chain_in_a_key_is_a_key(memory):
-    memory.pipe("/b/simplecache::a", b"x")
-    assert storage.read("memory://b/simplecache::a") == b"x"
+def test_a_chain_in_a_key_is_a_key():
+    assert storage._system("s3://b/x::memory://a")[1] == "b/x::memory://a"
 
 
 def test_bytes_are_limited(memory):
@@ -56,9 +55,7 @@ def test_bytes_are_limited(memory):
     assert storage.read("memory://b/empty") == b""
 
 
-def test_what_is_missing_is_the_files_own_fault_and_what_does_not_answer_is_not(
-    memory, monkeypatch
-):
+def test_what_is_missing_is_one_files_fault_and_what_does_not_answer_is_not(memory, monkeypatch):
     with pytest.raises(FileNotFoundError):
         storage.read("memory://b/none")
     monkeypatch.setattr(type(memory), "cat_file", _raising(PermissionError("no")))

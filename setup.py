@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 SERVE = ["starlette>=1.0", "uvicorn>=0.30", "python-multipart>=0.0.20", "prometheus-client>=0.20"]
+REMOTE = ["fsspec>=2024.2", "s3fs>=2024.2"]
 
 setup(
     name="graphnets",
@@ -58,6 +59,8 @@ setup(
             "tensorboard>=2.16",
             "httpx>=0.27",
             *SERVE,
+            *REMOTE,
+            "moto[server]>=5",
             "ai-edge-litert>=2",
             "tf2onnx>=1.16",
             "nbclient>=0.10",
@@ -71,6 +74,7 @@ setup(
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16"],
         "parquet": ["pyarrow>=15"],
         "ray": ["ray>=2.40"],
+        "remote": REMOTE,
         "serve": SERVE,
         "tflite": ["ai-edge-litert>=2"],
         # takes TensorFlow back to 2.19; `pip install --no-deps tensorflowjs` does not, and will do

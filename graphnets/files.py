@@ -27,6 +27,8 @@ from graphnets.errors import GraphnetsError, check_path, shown
 
 # Names that Windows keeps for devices, whatever their ending.
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+# Also as a Path writes it, with one slash; one letter would be a disk of Windows.
+ADDRESS = re.compile(r"[A-Za-z][\w+.:-]+:/")
 LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 
@@ -111,11 +113,20 @@ def sha256(path: str | os.PathLike[str]) -> str:
 def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file open for reading; GraphnetsError if it cannot be opened or read."""
     check_path("the file", path)
+    _refuse_address(path)
     try:
         with open(path, "rb") as file:
             yield file
     except OSError as error:
         raise GraphnetsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _refuse_address(path: str | os.PathLike[str]) -> None:
+    if ADDRESS.match(os.fspath(path)):
+        raise GraphnetsError(
+            f"{shown(path)} is an address; only photos, lists of them and --bottleneck_dir may be "
+            "at one, name a file or folder of this machine"
+        )
 
 
 def check_readable(path: str | os.PathLike[str]) -> None:
@@ -128,6 +139,7 @@ def check_readable(path: str | os.PathLike[str]) -> None:
 
 def check_writable(folder: Path) -> None:
     """Make the folder; GraphnetsError if nothing can be written there."""
+    _refuse_address(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -156,6 +168,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def refuse_existing(saved_model_dir: str | os.PathLike[str]) -> None:
     """Raise GraphnetsError if there is a file or folder where a SavedModel is to be."""
+    _refuse_address(saved_model_dir)
     if os.path.lexists(saved_model_dir):
         raise GraphnetsError(
             f"{saved_model_dir} is there already; name a new folder for the SavedModel"

@@ -33,6 +33,7 @@ from graphnets.photos.images import Held
 from graphnets.photos.reading import ahead, batched, in_runs
 from graphnets.photos.video import Frame, check_every, with_frames
 from graphnets.sessions import Session
+from graphnets.storage import StorageError
 
 File = str | os.PathLike[str]
 Result = TypeVar("Result")
@@ -240,6 +241,8 @@ def or_none(result: Callable[[], Result]) -> Result | None:
     """What the function returns; None if it raises what a photo or graph can be blamed for."""
     try:
         return result()
+    except StorageError:  # no photo's own fault
+        raise
     except (GraphnetsError, tf.errors.OpError):
         return None
 

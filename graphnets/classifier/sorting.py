@@ -5,6 +5,7 @@ Neither TensorFlow nor NumPy here.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections import Counter
@@ -12,8 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError
 from graphnets.files import check_apart, check_writable, folder_name, scratch_folder, writing
 
@@ -85,8 +87,7 @@ class Sorter:
 
     def _copy(self, path: str, name: str) -> None:
         try:
-            source = open(path, "rb")  # noqa: SIM115
-            times = os.fstat(source.fileno())
+            source, times = _source(path)
         except OSError as error:
             self.failed.append((path, error.strerror or str(error)))
             return
@@ -98,7 +99,8 @@ class Sorter:
             held = self._scratch / "photo"
             with open(held, "wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
-            os.utime(held, ns=(times.st_atime_ns, times.st_mtime_ns))
+            if times:
+                os.utime(held, ns=(times.st_atime_ns, times.st_mtime_ns))
             self._place(held, self._folder / name, os.path.basename(path))
 
     def _place(self, held: Path, folder: Path, name: str) -> None:
@@ -164,6 +166,14 @@ def numbered(name: str) -> Iterator[str]:
     for number in count(2):
         tail = os.fsencode(f" ({number}){ending}")
         yield os.fsdecode(os.fsencode(stem)[: max(0, LONGEST - len(tail))] + tail)
+
+
+def _source(path: str) -> tuple[BinaryIO, os.stat_result | None]:
+    """A photo's file, open, and its times; at an address it has none."""
+    if storage.is_address(path):
+        return io.BytesIO(storage.read(path)), None
+    file = open(path, "rb")  # noqa: SIM115
+    return file, os.fstat(file.fileno())
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -9,6 +9,7 @@ from graphnets.files import check_readable
 from graphnets.networks.pictures import PictureOptions
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS, check
 from graphnets.photos.folders import TEXTS, check_class_count, class_files, is_table
+from graphnets.storage import is_address
 
 PICTURES = tuple(PictureOptions.__dataclass_fields__)
 # The flags of a network; not all commands have the last.
@@ -89,7 +90,8 @@ def _check_graph_file(graph: str) -> None:
 def check_photos(images: str, image_root: str | os.PathLike[str] | None, multi_label: bool) -> None:
     """Raise GraphnetsError if the folder has no classes of photos, or the table is not sound."""
     if is_table(images):
-        check_readable(images)
+        if not is_address(images):
+            check_readable(images)
         if images.lower().endswith(TEXTS):  # the others are large, or slow to begin with
             from graphnets.photos.tables import listed
 

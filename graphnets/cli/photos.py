@@ -14,7 +14,8 @@ from graphnets.cli.keeping import Keeping, bar, check_keeping, keep, say_predict
 from graphnets.cli.network import check_network, check_photos, opened
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
-from graphnets.files import check_readable, check_target, check_writable
+from graphnets.features.mirror import check_bottleneck_dir
+from graphnets.files import check_readable, check_target
 from graphnets.photos.folders import is_video, photo_paths
 
 # Endings that say another format than what `extract` writes.
@@ -96,7 +97,7 @@ def extract(output: str, every: float, **flags) -> None:
         _extract_video(target, every, flags)
         return
     check_photos(flags["images"], flags["image_root"], flags["multi_label"])
-    check_writable(Path(flags["bottleneck_dir"]))
+    check_bottleneck_dir(flags["bottleneck_dir"])
     with quiet_tensorflow():
         from graphnets.features.bottlenecks import Bottlenecks
         from graphnets.photos.listing import scan

@@ -183,7 +183,7 @@ class Bottlenecks:
         for store in self._stores.values():
             if store.unfit:
                 warn(
-                    f"{store.unfit} rows in {shown(store.folder)} have no checksum that "
+                    f"{store.unfit} rows in {shown(store.place)} have no checksum that "
                     "fits: they are damaged, or an older version wrote them; what is wanted of "
                     "them is computed again"
                 )

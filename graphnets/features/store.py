@@ -25,8 +25,10 @@ from typing import BinaryIO
 import numpy as np
 
 from graphnets.errors import GraphnetsError
+from graphnets.features.mirror import Mirror
 from graphnets.features.rows import Rows, gather
 from graphnets.files import write_whole
+from graphnets.storage import is_address
 
 KEY_BYTES = 16
 DTYPE = np.dtype("<f4")
@@ -38,9 +40,10 @@ UNKNOWN, FITS, UNFIT = 0, 1, 2  # whether a row fits its sum
 class FeatureStore:
     """The rows stored for one identity.
 
+    folder: where stores lie, or an address, of whose store `folder` is then a copy on this disk.
     identity: what the features depend on besides the photo, as JSON values; any difference is
     another store. prefix: of the names of the files that are read and written, of those of one
-    shard; "": all are read.
+    shard; "": all are read. place: of the store, for messages.
     Raises GraphnetsError if the folder cannot be used.
     """
 
@@ -53,7 +56,11 @@ class FeatureStore:
         text = json.dumps(identity, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         name = re.sub(r"[^\w.-]+", "_", f"{identity.get('network')}-{identity.get('endpoint')}")
-        self.folder = Path(folder) / f"{name[:50]}-{digest}"  # the digest tells stores apart
+        name = f"{name[:50]}-{digest}"  # the digest tells stores apart
+        remote = is_address(folder)
+        self._mirror = Mirror(os.fspath(folder), name, prefix) if remote else None
+        self.folder = self._mirror.folder if self._mirror else Path(folder) / name
+        self.place = self._mirror.address if self._mirror else str(self.folder)
         self._identity, self._text, self._prefix = dict(identity), text, prefix
         self._writer: tuple[BinaryIO, ...] | None = None
         self._open()
@@ -64,10 +71,12 @@ class FeatureStore:
 
     def _open(self) -> None:
         try:
+            if self._mirror:
+                self._mirror.refresh()
             self._read_keys()
         except OSError as error:
             raise GraphnetsError(
-                f"the feature store {self.folder} cannot be read: {error.strerror}; delete it, its "
+                f"the feature store {self.place} cannot be read: {error.strerror}; delete it, its "
                 "features will be computed again, or name another folder with --bottleneck_dir"
             ) from None
 
@@ -131,13 +140,13 @@ class FeatureStore:
                 shape = tuple(numbers) if math.prod(numbers) == width else ()
         if layout > LAYOUT:
             raise GraphnetsError(
-                f"the feature store {self.folder} was written by a newer graphnets (layout "
+                f"the feature store {self.place} was written by a newer graphnets (layout "
                 f"{layout}, wanted {LAYOUT} at most); name another folder with --bottleneck_dir"
             )
         if not shape:
             raise GraphnetsError(
-                f"{meta} is damaged or cannot be read; delete {self.folder}, its features will be "
-                "computed again"
+                f"{self.place}/{meta.name} is damaged or cannot be read; delete {self.place}, its "
+                "features will be computed again"
             )
         return shape
 
@@ -232,8 +241,11 @@ class FeatureStore:
             "layout": LAYOUT, "width": math.prod(shape), "shape": shape, "dtype": DTYPE.str,
         }  # fmt: skip
         meta = {**self._identity, **layout}
+        stem = f"{self._prefix}{uuid.uuid4().hex}"
+        if self._mirror:
+            self._mirror.begin(stem)
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
-        name = self.folder / f"{self._prefix}{uuid.uuid4().hex}"
+        name = self.folder / stem
         return tuple(open(name.with_suffix(end), "xb") for end in (".features", ".sums", ".keys"))
 
     def close(self) -> None:
@@ -246,9 +258,11 @@ class FeatureStore:
             self._writer = None
             if missing:
                 raise GraphnetsError(
-                    f"the feature store {self.folder} was removed while it was written to; give "
+                    f"the feature store {self.place} was removed while it was written to; give "
                     "the command again"
                 )
+            if self._mirror:
+                self._mirror.upload()
             self._open()
 
 

@@ -17,6 +17,7 @@ from graphnets.files import check_writable, folder_name, in_or_around, writing
 from graphnets.jobs.findings import Finding
 from graphnets.photos.folders import is_table
 from graphnets.photos.listing import Images
+from graphnets.storage import is_address
 
 LIST = "moved.csv"
 COLUMNS = ("path", "moved_to", "label", "reason")
@@ -25,6 +26,10 @@ COLUMNS = ("path", "moved_to", "label", "reason")
 def check_aside(images: Images, folder: str | os.PathLike[str]) -> None:
     """Raise GraphnetsError unless files can be moved to a folder that is apart from the images."""
     check_path("move_to", folder, "the path of a folder")
+    if is_address(images):
+        raise GraphnetsError(
+            f"{shown(images)} is an address, where no photo is moved; leave out move_to"
+        )
     if not isinstance(images, pd.DataFrame) and not is_table(images):
         if in_or_around(images, folder):
             raise GraphnetsError(

@@ -16,6 +16,7 @@ from graphnets.photos.labels import each_label
 from graphnets.photos.listing import Images
 from graphnets.photos.look import KNOWN, OTHERS, right_ending
 from graphnets.photos.tracks import looks_like_tracks
+from graphnets.storage import entries
 
 IMBALANCE = 10  # times as many photos in the largest class as in the smallest
 SMALL = 0.5  # of the network's input, that the shorter side should have
@@ -188,12 +189,12 @@ def passed_over(images: Images) -> list[dict]:
         return []
     folder = os.fspath(images)
     found = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if not entry.is_dir() and _is_picture(entry.name):
+    for entry in sorted(entries(folder)):
+        if not entry.is_folder and _is_picture(entry.name):
             hidden = entry.name[0] == "."
             found.append((entry.path, "hidden" if hidden else "beside the folders of classes"))
-        elif entry.is_dir() and entry.name[0] != "." and entry.name.lower() not in NOT_CLASSES:
-            names = sorted(os.listdir(entry.path))
+        elif entry.is_folder and entry.name[0] != "." and entry.name.lower() not in NOT_CLASSES:
+            names = sorted(one.name for one in entries(entry.path))
             hidden_ones = [name for name in names if name[0] == "." and _is_picture(name)]
             found += [(os.path.join(entry.path, name), "hidden") for name in hidden_ones]
     return [{"paths": [path], "reason": reason} for path, reason in found]

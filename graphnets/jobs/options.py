@@ -16,9 +16,11 @@ from pathlib import Path
 from graphnets.classifier.options import OUTPUT
 from graphnets.classifier.run_files import CURVES, GRAPH, LABELS, METRICS, PHOTOS, REPORT
 from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path, shown
+from graphnets.features.mirror import check_bottleneck_dir
 from graphnets.files import check_target, check_writable, refuse_existing
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation, check_augmentation
 from graphnets.photos.folders import check_percentages
+from graphnets.storage import is_folder
 from graphnets.training.options import TrainingOptions, keep_batch_size, keep_whole
 
 NEEDED = ("output_dir", "bottleneck_dir", "intermediate_output_graphs_dir")
@@ -157,7 +159,7 @@ class RetrainOptions:
         """Those for photos of no class."""
         if self.unknown_dir is not None:
             check_path("unknown_dir", self.unknown_dir, "the path of a folder of photos")
-            if not os.path.isdir(self.unknown_dir):
+            if not is_folder(self.unknown_dir):
                 raise GraphnetsError(
                     f"unknown_dir {shown(self.unknown_dir)} is no folder; wanted one with photos "
                     "of no class"
@@ -242,9 +244,10 @@ def check_outputs(options: RetrainOptions) -> None:
 
 def check_outputs_of_run(options: RetrainOptions, files: Sequence[Path]) -> None:
     """Fail now if the files, or the features and summaries of a run, cannot be written."""
-    for folder in (options.output_dir, options.bottleneck_dir, options.summaries_dir):
+    for folder in (options.output_dir, options.summaries_dir):
         if folder:
             check_writable(Path(folder))
+    check_bottleneck_dir(options.bottleneck_dir)
     for file in files:
         check_target(file)
 

@@ -40,6 +40,7 @@ from graphnets.photos.listing import Images
 from graphnets.photos.splits import folds, split_by
 from graphnets.photos.tracks import looks_like_tracks
 from graphnets.report.write import write_report
+from graphnets.storage import absolute
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.heads import Head
@@ -365,7 +366,7 @@ def _write_figures(
 ) -> None:
     # As a table of photos it gives the same run again, wherever that is started.
     table = photos.drop(columns=["given_split", "labels"], errors="ignore")
-    table = table.assign(path=photos.path.map(os.path.abspath))
+    table = table.assign(path=photos.path.map(absolute))
     csv = table.to_csv(index=False, lineterminator="\n")
     curves = pd.DataFrame(points, columns=Point._fields).to_csv(index=False, lineterminator="\n")
     text = f"{json.dumps(metrics, indent=2)}\n"

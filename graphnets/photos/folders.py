@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from numbers import Real
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 
 FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
@@ -39,14 +40,28 @@ def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
 def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
     """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
     for argument in arguments:
-        if not os.path.isdir(argument):
+        if not storage.is_folder(argument):
             yield os.fspath(argument)
+            continue
+        if storage.is_address(argument):
+            yield from _below(os.fspath(argument))
             continue
         for folder, folders, files in os.walk(os.fspath(argument)):
             folders[:] = sorted(name for name in folders if name[0] != ".")
             for name in sorted(files):
                 if name[0] != "." and name.lower() not in NOT_PHOTOS:
                     yield os.path.join(folder, name)
+
+
+def _below(address: str) -> Iterator[str]:
+    """What `photo_paths` gives of a folder at an address, in the order of a local one."""
+    found = sorted(e for e in _listed(address) if e.name[0] != ".")
+    for one in found:
+        if not one.is_folder and one.name.lower() not in NOT_PHOTOS:
+            yield one.path
+    for one in found:
+        if one.is_folder:
+            yield from _below(one.path)
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
@@ -56,7 +71,9 @@ def is_video(path: str | os.PathLike[str]) -> bool:
 
 def is_table(images: str | os.PathLike[str]) -> bool:
     """Whether a path names a table of photos, not a folder."""
-    return os.path.splitext(images)[1].lower() in TABLES and not os.path.isdir(images)
+    return os.path.splitext(images)[1].lower() in TABLES and (
+        storage.is_address(images) or not os.path.isdir(images)
+    )
 
 
 def check_class_count(count: int) -> None:
@@ -81,12 +98,12 @@ def check_percentages(testing: float, validation: float) -> None:
 
 
 def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
-    if not os.path.isdir(image_dir):
+    if not storage.is_folder(image_dir):
         raise GraphnetsError(
             f"{shown(image_dir)} is no folder; wanted one with a sub-folder of photos per class, "
             f"or {NAMED_TABLES}"
         )
-    labels = sorted(e.name for e in _visible(image_dir) if os.path.isdir(e.path))
+    labels = sorted(e.name for e in _visible(image_dir) if e.is_folder)
     for label in labels:
         if label.splitlines() != [label]:  # the labels file has one label a line
             raise GraphnetsError(
@@ -95,24 +112,28 @@ def _classes(image_dir: str | os.PathLike[str]) -> list[str]:
     return labels
 
 
-def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
+def _visible(folder: str | os.PathLike[str]) -> list[storage.Entry]:
+    passed_over = (*NOT_PHOTOS, *NOT_CLASSES)
+    return [e for e in _listed(folder) if e.name[0] != "." and e.name.lower() not in passed_over]
+
+
+def _listed(folder: str | os.PathLike[str]) -> list[storage.Entry]:
     try:
-        entries = list(os.scandir(folder))
+        return storage.entries(folder)
     except OSError as error:
         raise GraphnetsError(f"{shown(folder)} cannot be read: {error.strerror}") from None
-    passed_over = (*NOT_PHOTOS, *NOT_CLASSES)
-    return [e for e in entries if e.name[0] != "." and e.name.lower() not in passed_over]
 
 
 def _files(image_dir: str | os.PathLike[str], label: str) -> list[str]:
     folder = os.path.join(image_dir, label)
-    paths = sorted(e.path for e in _visible(folder))
+    found = _visible(folder)
+    paths = sorted(e.path for e in found)
     if not paths:
         raise GraphnetsError(
             f"the class folder {shown(folder)} has no photos, each class needs {FEWEST_PHOTOS} or "
             "more: add photos or take the folder away"
         )
-    if all(os.path.isdir(path) for path in paths):
+    if all(e.is_folder for e in found):
         raise GraphnetsError(
             f"{shown(folder)} holds folders, not photos; wanted photos right inside each class "
             f"folder: is {shown(folder)} the folder to name?"

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError, PhotoError, check_kind, shown
 from graphnets.photos import kinds, tiffs
 from graphnets.photos.folders import NOT_PHOTOS as NOT_PHOTOS
@@ -83,8 +84,13 @@ def check_photos(photos: object, *columns: str) -> None:
 def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
     """All bytes of a photo's file, once there is room in memory for them and for its pixels.
 
-    Decode them in the block. Raises PhotoError with the reason when there are none.
+    Decode them in the block. Raises PhotoError with the reason when there are none, StorageError
+    where it is at an address that does not answer.
     """
+    if storage.is_address(path):
+        with _fetched(os.fspath(path)) as data:
+            yield data
+        return
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -105,6 +111,22 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
             except OSError as error:
                 raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
             yield data
+
+
+@contextmanager
+def _fetched(address: str) -> Iterator[bytes]:
+    """What `opened` gives of a file at an address."""
+    try:
+        data, size = storage.beginning(address)
+        if size > MAX_BYTES:
+            raise PhotoError(f"{size} bytes are too many")
+        whole = len(data) == size
+        # The end of a large file may say how many pixels it has: there is room for any.
+        pixels_there = _pixels(io.BytesIO(data)) or (0 if whole else MAX_PIXELS)
+        with ROOM.taking(max(pixels_there, size // BYTES_PER_PIXEL)):
+            yield data if whole else storage.read(address, MAX_BYTES)
+    except OSError as error:
+        raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
 
 
 @dataclass(frozen=True)

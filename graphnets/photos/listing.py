@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError, check_flag, check_kind, check_path, shown
 from graphnets.files import sha256
 from graphnets.photos import tables
@@ -19,7 +20,14 @@ from graphnets.photos.folders import (
     is_table,
     photo_paths,
 )
-from graphnets.photos.images import Progress, check_progress, no_progress, plain_text
+from graphnets.photos.images import (
+    MAX_BYTES,
+    Progress,
+    check_progress,
+    key_of,
+    no_progress,
+    plain_text,
+)
 from graphnets.photos.labels import each_label, united
 from graphnets.workers import cluster
 
@@ -86,7 +94,7 @@ def loose(folder: str | os.PathLike[str], progress: Progress = no_progress) -> p
     label is "". Raises GraphnetsError for what is no folder, and an empty one.
     """
     check_path("unknown_dir", folder, "the path of a folder of photos")
-    if not os.path.isdir(folder):
+    if not storage.is_folder(folder):
         raise GraphnetsError(f"{shown(folder)} is no folder; wanted one with photos of no class")
     paths = list(photo_paths([folder]))
     if not paths:
@@ -165,7 +173,7 @@ def _rows(
 
 def _check_root(photos: pd.DataFrame) -> None:
     """Raise GraphnetsError if no file of a table is there: they begin elsewhere."""
-    if not any(os.path.lexists(path) for path in photos.path):
+    if not any(storage.is_address(path) or os.path.lexists(path) for path in photos.path):
         raise GraphnetsError(
             f"none of the table's {len(photos)} files is there, {shown(photos.path.iloc[0])} the "
             "first; wanted absolute paths, or --image_root with the folder that they begin at"
@@ -174,6 +182,8 @@ def _check_root(photos: pd.DataFrame) -> None:
 
 def _key(path: str) -> tuple[str, str]:
     try:
+        if storage.is_address(path):
+            return key_of(storage.read(path, MAX_BYTES)), ""
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             return "", "a folder inside a class folder"
@@ -181,6 +191,8 @@ def _key(path: str) -> tuple[str, str]:
             return "", "not a regular file"
         return sha256(path)[:32], ""
     except OSError as error:
+        if storage.is_address(path) and storage.is_folder(path):
+            return "", "a folder inside a class folder"
         return "", f"cannot be opened ({error.strerror})"
 
 

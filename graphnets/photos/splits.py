@@ -15,6 +15,7 @@ from graphnets.errors import GraphnetsError, check_kind, check_whole, shown
 from graphnets.photos.folders import FEWEST_PHOTOS, SPLITS, check_percentages
 from graphnets.photos.images import check_photos, plain_text
 from graphnets.photos.labels import each_label
+from graphnets.storage import is_address
 
 HASH_BUCKETS = 2**27 - 1  # retrain.py's MAX_NUM_IMAGES_PER_CLASS
 
@@ -79,7 +80,7 @@ def split_by(photos: pd.DataFrame) -> str:
 
 def named(path: str) -> str:
     """`class/file` of a path, which is what splits go by."""
-    return "/".join(path.split(os.sep)[-2:])
+    return "/".join(path.split("/" if is_address(path) else os.sep)[-2:])
 
 
 def folds(photos: pd.DataFrame, count: int, seed: int = 0, fewest: int = 2) -> np.ndarray:

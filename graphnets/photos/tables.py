@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError, check_path, shown
 from graphnets.files import reading
 from graphnets.photos import arrays
@@ -43,7 +44,7 @@ class Listed(NamedTuple):
 
     name: str
     unit: str
-    root: Path
+    root: str | os.PathLike[str]
     rows: pd.DataFrame
     numbers: Sequence[int]
 
@@ -146,14 +147,21 @@ def _read(
 ) -> Listed:
     if isinstance(images, pd.DataFrame):
         rows = _of_frame(images, "the table")
-        return Listed("the table", "row", Path(image_root or "."), rows, range(len(rows)))
-    path, name = Path(images), shown(images)
-    root = Path(image_root or path.parent)
-    if path.suffix.lower() in TEXTS:
+        return Listed("the table", "row", image_root or ".", rows, range(len(rows)))
+    name = shown(images)
+    path = os.fspath(images) if storage.is_address(images) else Path(images)
+    root = image_root or os.path.dirname(images)
+    ending = os.path.splitext(path)[1].lower()
+    if ending in TEXTS:
         header, lines = _lines(path, name)
         rows = _chosen(header, name, [line for _, line in lines])
         return Listed(name, "line", root, rows, [number for number, _ in lines])
-    if path.suffix.lower() in ARRAYS:
+    if ending in ARRAYS:
+        if isinstance(path, str) or storage.is_address(image_root):
+            raise GraphnetsError(
+                f"{name} has arrays, which are laid out as files: copy it to this machine, and "
+                "name a local --image_root"
+            )
         folder = Path(image_root or path.with_name(f"{path.name}.photos"))
         frame = arrays.unpacked(path, folder)
         return Listed(name, "row", folder, frame, range(len(frame)))
@@ -161,11 +169,13 @@ def _read(
     return Listed(name, "row", root, rows, range(len(rows)))
 
 
-def _parquet(path: Path, name: str) -> pd.DataFrame:
-    with reading(path):
-        pass
+def _parquet(path: str | Path, name: str) -> pd.DataFrame:
+    data = _contents(path) if isinstance(path, str) else b""
+    if isinstance(path, Path):
+        with reading(path):
+            pass
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(io.BytesIO(data) if isinstance(path, str) else path)
     except ImportError:
         raise GraphnetsError(
             f"{name}: parquet files need pyarrow, which is not installed; `pip install pyarrow`, "
@@ -178,14 +188,23 @@ def _parquet(path: Path, name: str) -> pd.DataFrame:
         ) from None
 
 
-def _lines(path: Path, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _contents(path: str | Path) -> bytes:
+    if isinstance(path, Path):
+        with reading(path) as file:
+            return file.read()
+    try:
+        return storage.read(path)
+    except OSError as error:
+        raise GraphnetsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _lines(path: str | Path, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and the number and values of each line that has any."""
-    with reading(path) as file:
-        data = file.read()
+    data = _contents(path)
     utf16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what Excel calls Unicode
     try:
         text = data.decode("utf-16") if utf16 else data.decode("utf-8-sig", "surrogateescape")
-        between = "\t" if path.suffix.lower() == ".tsv" else _between(text)
+        between = "\t" if os.path.splitext(path)[1].lower() == ".tsv" else _between(text)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
         lines = [(reader.line_num, line) for line in reader if any(line)]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -266,9 +285,13 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _placed(root: Path, path: str) -> str:
+def _placed(root: str | os.PathLike[str], path: str) -> str:
     """The file that a row names; a list written on Windows may have its kind of slashes."""
+    if storage.is_address(path):
+        return path
     found = os.path.join(root, path)
+    if storage.is_address(found):
+        return found
     if "\\" in path and not os.path.lexists(found):
         return os.path.join(root, path.replace("\\", "/"))
     return found

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from graphnets import storage
 from graphnets.errors import GraphnetsError, check_kind, check_path, shown
 from graphnets.photos.folders import is_video
 from graphnets.photos.images import MAX_PIXELS
@@ -76,6 +77,9 @@ def frames(path: str | os.PathLike[str], every: float = 1.0) -> Iterator[Frame]:
 
 
 def _frames(path: str, every: float) -> Iterator[Frame]:
+    if storage.is_address(path):
+        yield Frame(path, 0, problem="a video at an address; copy it to this machine")
+        return
     try:
         import av
 

@@ -15,6 +15,9 @@ from graphnets.errors import shown
 from graphnets.photos.folders import BETWEEN
 from graphnets.photos.splits import named
 from graphnets.report.run import Run
+from graphnets.storage import is_address
+
+WEB = ("http://", "https://")
 
 MOST_CLASSES = 100  # in a matrix that can be looked at
 MISTAKES, UNSURE, DOUBTS = 48, 16, 24  # photos that are shown
@@ -168,7 +171,12 @@ def _shot(run: Run, path: str, lines: list[str]) -> Shot:
 
 
 def _link(folder: Path, path: str) -> str:
-    """Where a photo lies, seen from the page; nothing in a name can make another address of it."""
+    """Where a photo lies, seen from the page; nothing in a name can make another address of it.
+
+    A photo at an address has no link that a browser would follow but that of a page of the web.
+    """
+    if is_address(path):
+        return quote(os.fsencode(path), ":/?&=%") if path.startswith(WEB) else "#"
     try:
         found = os.path.relpath(path, folder)
     except ValueError:  # on another drive

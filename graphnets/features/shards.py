@@ -28,6 +28,7 @@ from graphnets.networks.precision import FLOAT32, processor_kind
 from graphnets.photos.augmentation import Augmentation
 from graphnets.photos.images import Progress, check_photos, no_progress
 from graphnets.photos.reading import BATCH
+from graphnets.storage import absolute
 from graphnets.workers import Workers
 
 
@@ -195,7 +196,7 @@ def run_on(
     def parts() -> Iterator[pd.DataFrame]:
         for part in _cut(photos, places, workers.shard):
             sent.append(part[["path"]])
-            yield part.assign(path=part.path.map(_for_workers))
+            yield part.assign(path=part.path.map(absolute))
 
     def each() -> Iterator[str]:
         """A path for each photo that is done, for the bar."""
@@ -204,7 +205,7 @@ def run_on(
             paths = sent[number].path
             sent[number] = sent[number].head(0)
             _check_seen(paths, done.found)
-            found.add(done.found.named({_for_workers(path): path for path in paths}))
+            found.add(done.found.named({absolute(path): path for path in paths}))
             yield from paths
 
     try:
@@ -236,7 +237,7 @@ def _job(
     spec = ShardSpec(
         architecture,
         weights,
-        _for_workers(os.fspath(folder)),
+        absolute(os.fspath(folder)),
         [e.name for e in endpoints if not e.whole],
         [e.name for e in endpoints if e.whole],
         network.precision,
@@ -246,11 +247,6 @@ def _job(
     )
     identities = {e: json.dumps(identity_of(network, e, *drawn)) for e in endpoints}
     return _Job(spec, __version__, identities)
-
-
-def _for_workers(path: str) -> str:
-    """A path as it is for a process that begins in another folder; an address stays."""
-    return path if "://" in path else os.path.abspath(path)
 
 
 def _check_seen(paths: pd.Series, found: Found) -> None:

@@ -29,6 +29,7 @@ from graphnets.photos.images import (
     plain_text,
 )
 from graphnets.photos.labels import each_label, united
+from graphnets.storage import absolute
 from graphnets.workers import cluster
 
 Images = pd.DataFrame | str | os.PathLike
@@ -121,15 +122,14 @@ def _keys(paths: list[str]) -> Iterator[tuple[str, str]]:
         with ThreadPoolExecutor() as pool:
             yield from pool.map(_key, paths)
         return
-    size, done, due = IN_SHARD, {}, 0
-    starts = range(0, len(paths), size)
-    absolute = (
-        [p if "://" in p else os.path.abspath(p) for p in paths[i : i + size]] for i in starts
-    )
-    for number, keys in spread.each(_opened, _shard_keys, None, absolute):
+    done: dict[int, list[tuple[str, str]]] = {}
+    due = 0
+    named = [absolute(path) for path in paths]
+    parts = (named[start : start + IN_SHARD] for start in range(0, len(named), IN_SHARD))
+    for number, keys in spread.each(_opened, _shard_keys, None, parts):
         done[number] = keys
         while due in done:
-            _check_seen(paths[due * size], done[due])
+            _check_seen(paths[due * IN_SHARD], done[due])
             yield from done.pop(due)
             due += 1
 

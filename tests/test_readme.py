@@ -1,21 +1,24 @@
 """The README's Python is run as it stands there, on small photos and networks."""
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import graphs
 import pytest
 import tensorflow.compat.v1 as tf
+from spreading import Scattered
 from world import write_photos
 
 import graphnets
 from graphnets.cli.commands import main
 from graphnets.networks import alexnet, efficientnet
 from graphnets.weights.drawn import RandomWeights
+from graphnets.workers import working
 from graphnets.zoo import architectures
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-GRAD_CAM, INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES = re.findall(
+GRAD_CAM, INCEPTION, CUT, UNFROZEN, COURSE, ENDPOINTS, PLAIN_TF1, TEN_LINES, ON_RAY = re.findall(
     r"```python\n(.*?)```", README, re.DOTALL
 )
 
@@ -101,6 +104,23 @@ def test_the_lines_that_run_a_classifier_anywhere(here, network, capsys):
     assert label == "red_roof" and 1 / 3 < float(score) <= 1
 
 
+def test_training_with_the_photos_on_a_cluster(here, monkeypatch, capsys):
+    @contextmanager
+    def on_ray(address, num_cpus):
+        workers = Scattered()
+        workers.retried = 0
+        with working(workers):
+            yield workers
+
+    monkeypatch.setattr("graphnets.ray_workers.on_ray", on_ray)
+    graphs.write(here / "small.pb", graphs.inception_like())
+    code = ON_RAY.replace('"efficientnet_lite0"', '"inception_v3", "small.pb"')
+    code = code.replace('"run", ', '"run", summaries_dir=None, report=False, ')
+    found = run(code.replace("/shared/photos", "flower_photos").replace("/shared/", ""))
+    assert found["result"].metrics["test_count"] > 3
+    assert capsys.readouterr().out == "0 shards were run again\n"
+
+
 def test_every_flag_and_command_that_is_named_is_there():
     known = {
         flag
@@ -109,6 +129,6 @@ def test_every_flag_and_command_that_is_named_is_there():
         for flag in (*parameter.opts, *parameter.secondary_opts)
     }
     named = set(re.findall(r"--[a-z][a-z_]+", README.partition("## Your photos")[2])) - {"--help"}
-    named -= {"--image", "--logdir", "--no"}  # label_image.py's, TensorBoard's, pip's --no-deps
+    named -= {"--image", "--logdir", "--no", "--address"}  # other tools'
     assert len(named) > 10 and named <= known
     assert set(re.findall(r"\| `graphnets (\w+)", README)) == set(main.commands)

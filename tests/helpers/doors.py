@@ -58,6 +58,14 @@ CALLS = [
     ("check", lambda w: g.check(w.folder, "224"), "size is '224', wanted a whole number"),
     ("check", lambda w: g.check(w.folder, group_by=3), "group_by is 3, wanted a regular expr"),
     ("check", lambda w: g.check(w.folder, move_to=w.folder), "move_to is .*photos, in or around"),
+    ("shards", lambda w: list(g.shards(w.photos, 0)), "size is 0, wanted 1 or more"),
+    ("ShardSpec", lambda w: g.ShardSpec(bottleneck_dir=""), "bottleneck_dir is '', wanted a path"),
+    (
+        "extract_shard",
+        lambda w: g.extract_shard(g.ShardSpec(), w.photos),
+        "photos has no column place",
+    ),
+    ("on_ray", lambda w: g.on_ray("spark").__enter__(), "cluster is 'spark', wanted 'ray', 'ray:"),
     ("with_copies", lambda w: g.with_copies(w.photos, 1.5), "copies is 1.5, wanted a whole"),
     ("with_copies", lambda w: g.with_copies(w.photos.path, 2), "photos is of the type Series"),
     (

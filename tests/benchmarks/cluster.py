@@ -17,22 +17,10 @@ import pandas as pd
 from graphnets import on_ray
 from graphnets.features.bottlenecks import places_of
 from graphnets.features.running import Found
-from graphnets.features.shards import _cut, _Done, _Job, _open, _work, run_on
+from graphnets.features.shards import _cut, _Done, _open, _work, run_on
 from graphnets.networks.network import Opening
 from graphnets.workers import Workers
-
-SECONDS = 0.02  # a photo, as Inception takes on about three cores
-
-
-def opened(job: _Job) -> _Job:
-    """In place of a network."""
-    return job
-
-
-def waited(job: _Job, photos: pd.DataFrame) -> _Done:
-    """In place of running it."""
-    time.sleep(SECONDS * len(photos))
-    return _Done(Found(), "waiting")
+from tests.benchmarks import waiting
 
 
 class Waiting(Workers):
@@ -43,7 +31,8 @@ class Waiting(Workers):
 
     def each(self, open_, work, shared, shards):  # noqa: D102 (of Workers)
         assert (open_, work) == (_open, _work)
-        return self._workers.each(opened, waited, shared, shards)
+        for number, _ in self._workers.each(waiting.opened, waiting.waited, None, shards):
+            yield number, _Done(Found(), "waiting")
 
 
 class _Network:
@@ -80,11 +69,11 @@ def main() -> None:
     for count in map(int, arguments.workers.split(",")):
         ray.init("local", num_cpus=count, include_dashboard=False, log_to_driver=False)
         with on_ray() as workers:
-            measured(workers, 16 * 256 * count // 8)  # processes begin, once
+            measured(workers, 2 * 256 * count)  # processes begin, once
             photos = 256 * count * arguments.shards
             seconds, own = measured(workers, photos)
         ray.shutdown()
-        ideal = SECONDS * 256 * arguments.shards
+        ideal = waiting.SECONDS * 256 * arguments.shards
         print(
             f"{count:3d} workers: {photos / seconds:7.1f} photos/s, efficiency "
             f"{ideal / seconds:.3f}, {own / photos * 1e6:.0f} us of this process a photo",

@@ -69,6 +69,7 @@ setup(
             "pdoc>=15",
             "ray>=2.40",
         ],
+        "beam": ["apache-beam>=2.77"],
         "check": ["imagehash>=4.3"],
         "heic": ["pillow_heif>=0.16"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16"],

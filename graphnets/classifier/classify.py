@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.classifier.predict import File, each_path, in_batches
+from graphnets.classifier.predict import in_batches
 from graphnets.classifier.predictions import Prediction, predictions
 from graphnets.errors import GraphnetsError
 from graphnets.networks.network import Network
+from graphnets.photos.folders import File, each_path
 from graphnets.photos.reading import photo_reader
 from graphnets.sessions import Session
 from graphnets.zoo import names

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.options import InputOptions
-from graphnets.classifier.predict import Classifier, File, contents_of, each_path, or_none
+from graphnets.classifier.predict import Classifier, contents_of, or_none
 from graphnets.errors import GraphnetsError, PhotoError, check_flag, check_kind, refused, shown
 from graphnets.networks import attention, soundness
+from graphnets.photos.folders import File, each_path
 from graphnets.photos.reading import BATCH, ahead, batched, in_runs
 
 CELLS = 10  # places for the patch in a row and in a column

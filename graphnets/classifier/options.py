@@ -1,4 +1,4 @@
-"""The names of a classifier's ends, and how photos enter another tool's graph.
+"""The names of a classifier's ends, how photos enter another tool's graph, and what parts are like.
 
 Neither TensorFlow nor NumPy here.
 """
@@ -9,9 +9,12 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
-from graphnets.errors import GraphnetsError, check_kind, check_whole
+from graphnets.errors import GraphnetsError, check_flag, check_kind, check_whole, refused
 
 INPUT, OUTPUT = "DecodeJPGInput", "final_result"  # names of retrain.py and label_image.py
+PART_FORMATS = ("jsonl", "parquet")
+# A TensorFlow-free copy of `reading.BATCH`; a test compares it.
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,32 @@ class InputOptions:
                 raise GraphnetsError(f"{name} is {value}, wanted a finite number")
         if self.input_std == 0:
             raise GraphnetsError("input_std is 0, and the pixels are divided by it")
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """What the parts of `graphnets.predict_parts` are like.
+
+    top_k: classes to name, 1 or more. part_size: photos of a part, whole batches, a multiple of 16:
+    the scores are then those of one run to the bit. part_format: "jsonl" or "parquet". resume: keep
+    the parts that are there, and refuse a folder with those of another job; else they are replaced.
+
+    >>> graphnets.PartOptions(top_k=1, part_format="parquet").part_size
+    1024
+    """
+
+    top_k: int = 5
+    part_size: int = 1024
+    part_format: str = PART_FORMATS[0]
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        check_whole("top_k", self.top_k, 1)
+        if check_whole("part_size", self.part_size, BATCH) % BATCH:
+            raise GraphnetsError(
+                f"part_size is {self.part_size}, wanted a multiple of {BATCH}, the photos of a "
+                "batch"
+            )
+        if self.part_format not in PART_FORMATS:
+            raise refused("part_format", self.part_format, " or ".join(map(repr, PART_FORMATS)))
+        check_flag("resume", self.resume)

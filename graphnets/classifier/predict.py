@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,21 +20,19 @@ from graphnets.errors import (
     PhotoError,
     check_kind,
     check_path,
-    refused,
     shown,
 )
 from graphnets.networks import soundness
 from graphnets.networks.frozen import read_graph_def
 from graphnets.networks.nodes import operations_behind
 from graphnets.photos import images, jpeg
-from graphnets.photos.folders import photo_paths as photo_paths
+from graphnets.photos.folders import File, checked_path, each_path
 from graphnets.photos.images import Held
 from graphnets.photos.reading import ahead, batched, in_runs
 from graphnets.photos.video import Frame, check_every, with_frames
 from graphnets.sessions import Session
 from graphnets.storage import StorageError
 
-File = str | os.PathLike[str]
 Result = TypeVar("Result")
 PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
 
@@ -247,15 +244,6 @@ def or_none(result: Callable[[], Result]) -> Result | None:
         return None
 
 
-def each_path(paths: File | Iterable[File]) -> Iterator[File]:
-    """The paths one by one, or the only one; GraphnetsError for what is none."""
-    if isinstance(paths, str | os.PathLike):
-        return iter([paths])
-    if isinstance(paths, bytes) or not isinstance(paths, Iterable):
-        raise refused("paths", paths, "the path of a photo, or several")
-    return (_checked_path(path) for path in paths)
-
-
 @contextmanager
 def contents_of(photo: File | Frame | Held) -> Iterator[bytes]:
     """The bytes of a photo as a graph takes them; PhotoError where there are none."""
@@ -267,13 +255,8 @@ def contents_of(photo: File | Frame | Held) -> Iterator[bytes]:
         with images.room_for(photo) as data:
             yield images.contents(data)
     else:
-        with images.opened(_checked_path(photo)) as data:
+        with images.opened(checked_path(photo)) as data:
             yield images.contents(data)
-
-
-def _checked_path(path: File) -> File:
-    check_path("a photo", path, "its path")
-    return path
 
 
 def read_labels(path: File) -> list[str]:

@@ -105,11 +105,12 @@ class Table:
 
 
 @contextmanager
-def new_table(path: str | os.PathLike[str], says: Says) -> Iterator[Table]:
+def new_table(path: str | os.PathLike[str], says: Says, keep_rows: bool = True) -> Iterator[Table]:
     """A table that takes its place at `path`, whole, when the block ends without an error.
 
-    A block that a signal or a GraphnetsError ends leaves the rows so far beside it: of a.csv in
-    a.part.csv. What was at `path` stays then. Memory does not grow with the rows.
+    A block that a signal or a GraphnetsError ends leaves the rows so far beside it, unless they are
+    not to be kept: of a.csv in a.part.csv. What was at `path` stays then. Memory does not grow with
+    the rows.
     """
     path = Path(path)
     with writing(path), whole_file(path) as temporary:
@@ -119,7 +120,8 @@ def new_table(path: str | os.PathLike[str], says: Says) -> Iterator[Table]:
             yield table
         except BaseException as error:
             rows.close()
-            if table.count and isinstance(error, KeyboardInterrupt | GraphnetsError):
+            stopped = isinstance(error, KeyboardInterrupt | GraphnetsError)
+            if keep_rows and table.count and stopped:
                 part = path.with_name(f"{path.stem}.part{path.suffix}")
                 shutil.copyfile(temporary, part)
                 table.kept = part

@@ -6,12 +6,12 @@ import contextlib
 import json
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import click
 
+from graphnets.classifier.counts import Counts
 from graphnets.classifier.sorting import NONE, UNKNOWN, Sorter, check_sorting, sorting
 from graphnets.classifier.tables import Says, Table, as_json, check_table, new_table
 from graphnets.cli.terminal import progress_bar, say
@@ -63,7 +63,7 @@ def say_predictions(predictions: Iterable, json_lines: bool) -> None:
             _say_prediction(prediction)
     if left_out:
         click.echo(f"{read} photos classified, {left_out} left out", err=True)
-    _check_any(read)
+    check_any(read)
 
 
 def _say_prediction(prediction) -> None:
@@ -77,7 +77,8 @@ def _say_prediction(prediction) -> None:
         click.echo(f"  {score:.4f}  {shown(label)}")
 
 
-def _check_any(read: int) -> None:
+def check_any(read: int) -> None:
+    """Raise GraphnetsError if no photo could be classified."""
     if not read:
         raise GraphnetsError("no photo could be classified; wanted readable pictures")
 
@@ -119,50 +120,43 @@ def keep(predictions: Iterable, keeping: Keeping, labels: Sequence[str], says: S
         say(f"{keeping.output}: {table.count} rows", err=keeping.as_json)
     if sorter:
         _say_copied(keeping, sorter)
-    _check_any(found.read)
+    check_any(found.counts.read)
 
 
 class _Found:
-    """What predictions say, counted."""
+    """What predictions say, counted; the problems of the first that were left out."""
 
     def __init__(self, named: int) -> None:
         self._named = named
-        self.read = self.left_out = 0
-        self.labels: Counter[str] = Counter()
-        self.unknown = self.none = 0
+        self.counts = Counts()
         self.problems: list[tuple[str, str]] = []
 
     def add(self, prediction) -> None:
-        if prediction.problem:
-            self.left_out += 1
-            if len(self.problems) < self._named:
-                self.problems.append((prediction.path, prediction.problem))
-            return
-        self.read += 1
-        if prediction.unknown:
-            self.unknown += 1
-        elif prediction.labels is None:
-            self.labels[prediction.top[0][0]] += 1
-        else:
-            self.labels.update({label for label, _ in prediction.labels})
-            self.none += not prediction.labels
+        self.counts.add(prediction.found())
+        if prediction.problem and len(self.problems) < self._named:
+            self.problems.append((prediction.path, prediction.problem))
 
 
 def _say_found(found: _Found, err: bool) -> None:
-    say(f"{found.read} photos classified, {found.left_out} left out", err=err)
-    rows = [(shown(label), count) for label, count in found.labels.most_common(CLASSES)]
-    others = ((UNKNOWN, found.unknown), (NONE, found.none))
+    say_counts(found.counts, err)
+    for path, problem in found.problems:
+        say(f"{path}: left out, {problem}", err=True)
+    if found.counts.left_out > len(found.problems):
+        more = found.counts.left_out - len(found.problems)
+        click.echo(f"and {more} more left out: the table says why", err=True)
+
+
+def say_counts(counts: Counts, err: bool = False) -> None:
+    """Say how many photos were classified, and how many as what."""
+    say(f"{counts.read} photos classified, {counts.left_out} left out", err=err)
+    rows = [(shown(label), count) for label, count in counts.labels.most_common(CLASSES)]
+    others = ((UNKNOWN, counts.unknown), (NONE, counts.none))
     rows += [(f"({name})", count) for name, count in others if count]
     width = max((len(name) for name, _ in rows), default=0)
     for name, count in rows:
         click.echo(f"  {name:{width}s}  {count:6d}", err=err)
-    if len(found.labels) > CLASSES:
-        click.echo(f"  and {len(found.labels) - CLASSES} labels more", err=err)
-    for path, problem in found.problems:
-        say(f"{path}: left out, {problem}", err=True)
-    if found.left_out > len(found.problems):
-        more = found.left_out - len(found.problems)
-        click.echo(f"and {more} more left out: the table says why", err=True)
+    if len(counts.labels) > CLASSES:
+        click.echo(f"  and {len(counts.labels) - CLASSES} labels more", err=err)
 
 
 def _say_copied(keeping: Keeping, sorter: Sorter) -> None:

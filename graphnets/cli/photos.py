@@ -12,6 +12,7 @@ from graphnets.cli.cluster import cluster_flags, on_cluster, taken
 from graphnets.cli.flags import graph_flags, network_flags, options, photo_flags
 from graphnets.cli.keeping import Keeping, bar, check_keeping, keep, say_predictions
 from graphnets.cli.network import check_network, check_photos, opened
+from graphnets.cli.parts import Cutting, check_cutting, part_flags, write_parts
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say, say_left_out
 from graphnets.errors import GraphnetsError, shown
 from graphnets.features.mirror import check_bottleneck_dir
@@ -51,6 +52,7 @@ every_flag = click.option(
         type=float,
         help="With --copy_to: a photo whose score is below goes to the folder 'unsure'.",
     ),
+    part_flags,
     every_flag,
     graph_flags,
 )
@@ -61,11 +63,17 @@ def predict(**flags) -> None:
     """
     photos, top_k, every = (flags.pop(name) for name in ("photos", "top_k", "every"))
     keeping = Keeping(**{name: flags.pop(name) for name in Keeping._fields})
+    cutting = Cutting(**{name: flags.pop(name) for name in Cutting._fields})
     graph, labels = flags.pop("graph"), flags.pop("labels")
     entry = InputOptions(**flags)
     for path in (graph, labels):
         check_readable(path)
     check_keeping(keeping, photos)
+    check_cutting(cutting, keeping, photos, top_k)
+    if cutting.parts is not None:
+        chosen = cutting.options(top_k)
+        write_parts(cutting.parts, photos, (graph, labels, entry), chosen)
+        return
     with quiet_tensorflow():
         from graphnets.classifier.predict import Classifier
 

@@ -6,11 +6,13 @@ Neither TensorFlow nor pandas nor NumPy here: the command line is to answer at o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from numbers import Real
 
 from graphnets import storage
-from graphnets.errors import GraphnetsError, check_kind, check_path, shown
+from graphnets.errors import GraphnetsError, check_kind, check_path, refused, shown
+
+File = str | os.PathLike[str]
 
 FEWEST_PHOTOS = 3  # of a class: one to train, one to validate, one to test
 FEW_PHOTOS = 20  # of a class; retrain.py warns below them
@@ -37,7 +39,22 @@ def class_files(image_dir: str | os.PathLike[str]) -> list[tuple[str, str]]:
     return [(label, path) for label in _classes(image_dir) for path in _files(image_dir, label)]
 
 
-def photo_paths(arguments: Sequence[str | os.PathLike[str]]) -> Iterator[str]:
+def each_path(paths: File | Iterable[File]) -> Iterator[File]:
+    """The paths one by one, or the only one; GraphnetsError for what is none."""
+    if isinstance(paths, str | os.PathLike):
+        return iter([paths])
+    if isinstance(paths, bytes) or not isinstance(paths, Iterable):
+        raise refused("paths", paths, "the path of a photo, or several")
+    return map(checked_path, paths)
+
+
+def checked_path(path: File) -> File:
+    """The path; GraphnetsError for what is none."""
+    check_path("a photo", path, "its path")
+    return path
+
+
+def photo_paths(arguments: Iterable[File]) -> Iterator[str]:
     """The files named, and those in the folders named, at any depth, sorted; hidden ones not."""
     for argument in arguments:
         if not storage.is_folder(argument):

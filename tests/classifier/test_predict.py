@@ -10,9 +10,10 @@ from PIL import Image
 from tiny import LABELS, SIZE, by_hand, pixels, resized_by_hand, saved, write_png
 
 from graphnets.classifier import export
-from graphnets.classifier.predict import Classifier, photo_paths
+from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.photos import images
+from graphnets.photos.folders import photo_paths
 
 
 def test_scores_are_the_softmax_of_the_features(classifier, tmp_path):

@@ -14,11 +14,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphnets import __version__
+from graphnets import __version__, storage
 from graphnets.classifier.counts import Counts
 from graphnets.classifier.options import InputOptions, PartOptions
 from graphnets.classifier.tables import as_json, check_table, new_table
-from graphnets.errors import GraphnetsError, check_kind, check_path, shown
+from graphnets.errors import GraphnetsError, check_kind, check_path, refused, shown
 from graphnets.files import check_apart, reading, remove_abandoned, sha256, write_whole, writing
 from graphnets.photos.folders import BETWEEN, each_path, is_video, photo_paths
 from graphnets.workers import workers
@@ -83,7 +83,8 @@ def predict_parts(
     >>> found.counts.read, [file.name for file in found.files]
     (129, ['part-00000.jsonl'])
     """
-    check_kind("progress", progress, Callable, "a function such as tqdm.tqdm")  # type: ignore[arg-type]
+    if not callable(progress):
+        raise refused("progress", progress, "a function such as tqdm.tqdm")
     return planned(photos, folder, graph, labels, options, entry).run(progress, say)
 
 
@@ -337,7 +338,7 @@ def _work(opened: tuple[Classifier, _Job], shard: tuple[int, Sequence[str]]) -> 
 
 def _place(job: _Job, path: str) -> str:
     """Where a photo is for a process that began in another folder; an address stays."""
-    return path if "://" in path else os.path.join(job.here, path)
+    return path if storage.is_address(path) else os.path.join(job.here, path)
 
 
 def _counted(part: Path, problems: Path, paths: Sequence[str]) -> Counts:

@@ -3,6 +3,7 @@
 import graphs
 import numpy as np
 import tensorflow.compat.v1 as tf
+from partdoors import PARTS
 from tiny import LABELS
 from world import options
 
@@ -250,46 +251,7 @@ CALLS = [
     ("write_report", lambda w: g.write_report(None), "folder is None, wanted the --output_dir of"),
     ("write_report", lambda w: g.write_report(w.root / "none"), "none is no folder; wanted the --"),
     ("write_report", lambda w: g.write_report(w.folder), "neither metrics.json nor compare.json"),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(None, w.root / "parts", w.graph, w.labels),
-        "paths is None, wanted the path of a photo, or several",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, 3, w.graph, w.labels),
-        "the folder for parts is 3, wanted the path of a folder",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, w.labels, w.graph, w.labels),
-        "labels.txt cannot be written to: Not a directory; name another folder",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, w.root / "parts", GRAPH, w.labels),
-        "graph is of the type GraphDef, wanted the path of a frozen graph",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, w.root / "parts", w.graph, w.root / "none.txt"),
-        "none.txt cannot be read: No such file or directory",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, w.root / "parts", w.graph, w.labels, {"top_k": 1}),
-        "options is of the type dict, wanted a graphnets.PartOptions",
-    ),
-    (
-        "predict_parts",
-        lambda w: g.predict_parts(w.folder, w.root / "parts", w.graph, w.labels, progress=True),
-        "progress is True, wanted a function such as tqdm.tqdm",
-    ),
-    ("PartOptions", lambda w: g.PartOptions(0), "top_k is 0, wanted 1 or more"),
-    ("PartOptions", lambda w: g.PartOptions(part_size=1000), "is 1000, wanted a multiple of 16"),
-    ("PartOptions", lambda w: g.PartOptions(part_size="16"), "part_size is '16', wanted a whole"),
-    ("PartOptions", lambda w: g.PartOptions(part_format="csv"), "'csv', wanted 'jsonl' or 'parq"),
-    ("PartOptions", lambda w: g.PartOptions(resume="no"), "resume is 'no', wanted True or False"),
+    *PARTS,
     ("InputOptions", lambda w: g.InputOptions(input_height="9"), "input_height is '9', wanted a"),
     ("InputOptions", lambda w: g.InputOptions(input_mean=[1, 2]), "input_mean is of the type"),
     ("InputOptions", lambda w: g.InputOptions(input_std=np.nan), "input_std is nan, wanted a"),

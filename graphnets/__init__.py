@@ -32,7 +32,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "features.bottlenecks": ["Bottlenecks", "with_copies"],
     "training.options": ["TrainingOptions"],
     "training.examples": ["Examples"],
-    "training.train": ["train_head"],
+    "training.alone": ["train_head"],
     "report.write": ["write_report"],
     "classifier.options": ["InputOptions"],
     "classifier.predict": ["Classifier"],

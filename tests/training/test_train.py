@@ -7,10 +7,11 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
+from graphnets.training.alone import train_head
 from graphnets.training.examples import Examples, positions
+from graphnets.training.fed import batches
 from graphnets.training.heads import FEW, Head, standardisation
 from graphnets.training.options import TrainingOptions
-from graphnets.training.train import _batches, train_head
 
 
 def clouds(count: int, seed: int, spread: float = 1.0) -> Examples:
@@ -68,17 +69,6 @@ def test_the_loop_is_gradient_descent_on_standardised_features(classes, decay):
     np.testing.assert_allclose(found.biases, b - (mean * scale) @ W, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("validation_batch_size", [-1, 20])
-def test_features_that_do_not_fit_in_memory_give_the_same_head(monkeypatch, validation_batch_size):
-    options = TrainingOptions(50, validation_batch_size=validation_batch_size)
-    held = train_head(TRAINING, VALIDATION, 3, options)
-    monkeypatch.setattr("graphnets.features.rows.IN_MEMORY", 0)
-    fed = train_head(TRAINING, VALIDATION, 3, options)
-    assert fed.step == held.step
-    np.testing.assert_array_equal(fed.weights, held.weights)
-    np.testing.assert_array_equal(fed.biases, held.biases)
-
-
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     options = TrainingOptions(how_many_training_steps=50)
     first, second = (train_head(TRAINING, VALIDATION, 3, options) for _ in range(2))
@@ -123,10 +113,10 @@ def test_probabilities_are_a_softmax_also_of_huge_logits():
 
 
 def test_each_example_comes_once_before_any_comes_again():
-    batches = _batches(10, 4, np.random.default_rng(0))
-    drawn = np.concatenate([next(batches) for _ in range(5)])
+    endless = batches(10, 4, np.random.default_rng(0))
+    drawn = np.concatenate([next(endless) for _ in range(5)])
     assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
-    assert len(next(_batches(3, 100, np.random.default_rng(0)))) == 100  # larger than the set
+    assert len(next(batches(3, 100, np.random.default_rng(0)))) == 100  # larger than the set
 
 
 def test_drawn_positions_keep_the_order_and_minus_one_is_all():

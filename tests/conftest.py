@@ -41,3 +41,17 @@ def network():
     from world import small_network
 
     return small_network()
+
+
+@pytest.fixture
+def memory(tmp_path, monkeypatch):
+    """fsspec's storage in memory, empty, and an empty cache of the user's."""
+    import fsspec
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    system = fsspec.filesystem("memory")
+    for emptied in range(2):
+        system.store.clear()
+        system.pseudo_dirs[:] = [""]
+        if not emptied:
+            yield system

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.files import check_readable, reading, scratch_folder, sha256, whole_file, write_whole
+from graphnets.files import (
+    check_readable,
+    check_target,
+    check_writable,
+    reading,
+    refuse_existing,
+    scratch_folder,
+    sha256,
+    whole_file,
+    write_whole,
+)
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):
@@ -131,6 +141,21 @@ def test_a_file_that_cannot_be_read_is_told_with_its_name_made_safe(tmp_path):
                 read(tmp_path / path)
             shown = str(tmp_path / path).replace("\n", "\\n")
             assert str(caught.value) == f"{shown} cannot be read: {reason}"
+
+
+@pytest.mark.parametrize("refuse", [check_readable, check_writable, check_target, refuse_existing])
+def test_what_is_to_be_of_this_machine_is_no_address(tmp_path, monkeypatch, refuse):
+    monkeypatch.chdir(tmp_path)
+    for path in ("s3://bucket/a.pb", Path("s3://bucket/a.pb")):
+        with pytest.raises(GraphnetsError, match="^s3:/+bucket(/a.pb)? is an address; only photos"):
+            refuse(path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_of_windows_is_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_writable(Path("c:/out"))
+    assert (tmp_path / "c:" / "out").is_dir()
 
 
 def test_a_pipe_is_not_opened_by_the_check(tmp_path):

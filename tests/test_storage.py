@@ -1,20 +1,9 @@
 """Addresses: what is read at them, what is refused, and whose fault an error is."""
 
-import fsspec
 import pytest
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError
-
-
-@pytest.fixture
-def memory():
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
 
 
 def test_one_listing_gives_names_sizes_and_folders(memory):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
@@ -126,12 +127,11 @@ class Extractor:
             values = self._network.run(self._session, tensors, self._x, _stacked(batch))
             return [key for key, _ in batch.values()], [rows[list(batch)] for rows in values]
 
-        try:
+        with ExitStack() as finishing:
+            for store in stores.values():
+                finishing.callback(store.close)  # all, also where one cannot be uploaded
             for result in in_runs(placed(readable), run):
                 _store(stores.values(), *result())
-        finally:
-            for store in stores.values():
-                store.close()
         return found
 
 

@@ -25,7 +25,7 @@ from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.report import plots
 from graphnets.report.plots import Curve
-from graphnets.report.write import write_report
+from graphnets.report.write import report_on_run
 from graphnets.training.beside import Beside
 from graphnets.training.options import Diverged, head_shape
 from graphnets.training.summaries import Summaries
@@ -121,7 +121,7 @@ def compare(
         with writing(f"the table in {options.output_dir}"):
             _write(found, _provenance(network, names, counts, options), Path(options.output_dir))
     if options.report:
-        write_report(options.output_dir)
+        report_on_run(say, options.output_dir)
     return found
 
 

@@ -38,7 +38,7 @@ from graphnets.photos.labels import class_names
 from graphnets.photos.listing import Images
 from graphnets.photos.splits import folds, split_by
 from graphnets.photos.tracks import looks_like_tracks
-from graphnets.report.write import write_report
+from graphnets.report.write import report_on_run
 from graphnets.storage import absolute
 from graphnets.training.beside import Beside
 from graphnets.training.checkpoints import Checkpoints
@@ -121,7 +121,7 @@ def retrain(
     _write_figures(metrics, photos, log.points, Path(options.output_dir))
     if options.report:
         say("writing report.html")
-        write_report(options.output_dir, options.graph_path, options.labels_path)
+        report_on_run(say, options.output_dir, options.graph_path, options.labels_path)
     if log.run:
         write_board(log.run, found, tested, say)
     return Result(metrics, photos, found.head, tuned.network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from graphnets.report import plots, sections
 from graphnets.report.album import SIDE, Album
 from graphnets.report.heats import heats
 from graphnets.report.run import Run, read_run
+from graphnets.storage import StorageError
 
 EXPLAINED = 12  # mistakes, with what counted for them
 SECTIONS = {
@@ -71,6 +72,20 @@ def write_report(
     with writing(path):
         write_whole(path, text.encode("utf-8", "replace"))
     return path
+
+
+def report_on_run(
+    say: Callable[[str], object],
+    folder: str | os.PathLike[str],
+    graph: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+) -> None:
+    """`write_report` for a run that has just ended; photos that are out of reach end no run."""
+    try:
+        write_report(folder, graph, labels)
+    except StorageError as error:
+        later = f"`graphnets report {shown(folder)}` does later"
+        say(f"warning: {REPORT} is not written, {later}: {error}")
 
 
 def _rendered(run: Run, graph: Path, labels: Path) -> str:

@@ -1,6 +1,5 @@
 """Stores at addresses: in memory, and on an S3 server that comes and goes."""
 
-import fsspec
 import pytest
 from stores import IDENTITY, assert_holds, filled
 
@@ -11,15 +10,7 @@ from graphnets.features.store import FeatureStore
 ADDRESS = "memory://bucket/features"
 
 
-@pytest.fixture(autouse=True)
-def memory(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
+pytestmark = pytest.mark.usefixtures("memory")
 
 
 def another_machine(monkeypatch, tmp_path):

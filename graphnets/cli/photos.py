@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from graphnets.classifier.options import InputOptions
-from graphnets.cli.cluster import cluster_flags, on_cluster, taken
+from graphnets.cli.cluster import cluster_flags, on_cluster, taken, worker_flags
 from graphnets.cli.flags import graph_flags, network_flags, options, photo_flags
 from graphnets.cli.keeping import Keeping, bar, check_keeping, keep, say_predictions
 from graphnets.cli.network import check_network, check_photos, opened
@@ -53,6 +53,7 @@ every_flag = click.option(
         help="With --copy_to: a photo whose score is below goes to the folder 'unsure'.",
     ),
     part_flags,
+    worker_flags,
     every_flag,
     graph_flags,
 )
@@ -64,6 +65,7 @@ def predict(**flags) -> None:
     photos, top_k, every = (flags.pop(name) for name in ("photos", "top_k", "every"))
     keeping = Keeping(**{name: flags.pop(name) for name in Keeping._fields})
     cutting = Cutting(**{name: flags.pop(name) for name in Cutting._fields})
+    cluster = taken(flags)
     graph, labels = flags.pop("graph"), flags.pop("labels")
     entry = InputOptions(**flags)
     for path in (graph, labels):
@@ -71,9 +73,11 @@ def predict(**flags) -> None:
     check_keeping(keeping, photos)
     check_cutting(cutting, keeping, photos, top_k)
     if cutting.parts is not None:
-        chosen = cutting.options(top_k)
-        write_parts(cutting.parts, photos, (graph, labels, entry), chosen)
+        with on_cluster(cluster):
+            write_parts(cutting.parts, photos, (graph, labels, entry), cutting.options(top_k))
         return
+    if cluster["cluster"]:
+        raise click.UsageError("--cluster is for predictions in --parts; name their folder")
     with quiet_tensorflow():
         from graphnets.classifier.predict import Classifier
 

@@ -44,3 +44,12 @@ def test_a_video_is_not_for_a_cluster(tmp_path):
     flags += ["--architecture", "alexnet", "--weights", "random", "--output", str(tmp_path / "o")]
     result = CliRunner().invoke(main, ["extract", *flags])
     assert "--cluster is for photos, and a video is one file; leave it out" in result.output
+
+
+def test_predictions_on_a_cluster_come_in_parts(tmp_path):
+    for name in ("graph.pb", "labels.txt", "a.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    flags = ["--graph", str(tmp_path / "graph.pb"), "--labels", str(tmp_path / "labels.txt")]
+    flags += ["--cluster", "ray://local", str(tmp_path / "a.jpg")]
+    result = CliRunner().invoke(main, ["predict", *flags])
+    assert "--cluster is for predictions in --parts; name their folder" in result.output

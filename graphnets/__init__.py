@@ -34,7 +34,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "ray_workers": ["on_ray"],
     "training.options": ["TrainingOptions"],
     "training.examples": ["Examples"],
-    "training.train": ["train_head"],
+    "training.alone": ["train_head"],
     "report.write": ["write_report"],
     "classifier.options": ["InputOptions"],
     "classifier.predict": ["Classifier"],

@@ -1,34 +1,25 @@
-"""The training loop: options, batches, optimizers, and the step of the least validation loss."""
+"""The training loop: optimizers, and the step of the least validation loss."""
 
 from __future__ import annotations
 
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import check_kind, check_path
-from graphnets.features.rows import Held, Standardised, Table, fits_in_memory, joined
-from graphnets.files import check_writable
-from graphnets.photos.images import Progress, check_progress, no_progress
 from graphnets.sessions import Session
 from graphnets.training.beside import Beside
-from graphnets.training.examples import Examples, checked_splits, positions
-from graphnets.training.heads import Head, Standardisation, TrainableHead, standardisation
+from graphnets.training.examples import positions
+from graphnets.training.fed import Data, batches, rows_per_run
+from graphnets.training.heads import Head, Standardisation, TrainableHead
 from graphnets.training.losses import of_one_label, of_several_labels
 from graphnets.training.options import (
     Diverged,
     TrainingOptions,
-    class_weights,
     head_shape,
-    with_usual_decay,
 )
-from graphnets.training.summaries import Summaries
 
 OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
     "gradient_descent": tf.train.GradientDescentOptimizer,
@@ -36,19 +27,6 @@ OPTIMIZERS = {  # by the names in `options.OPTIMIZERS`
     "adam": tf.train.AdamOptimizer,
     "rmsprop": tf.train.RMSPropOptimizer,
 }
-RUN_BYTES = 32e6  # of what is fed in a run that only evaluates
-
-
-class Data(NamedTuple):
-    """What a model is fed with: for each of its inputs, rows[i][indices]; labels as in Examples.
-
-    weights: how much each example counts in the loss, float32 (n,), or, of several labels, each
-    label of it, (n, classes); None: all the same.
-    """
-
-    rows: Sequence[Table]
-    labels: np.ndarray
-    weights: np.ndarray | None = None
 
 
 class Model(NamedTuple):
@@ -80,107 +58,6 @@ class Fitted(NamedTuple):
     initial: dict[str, np.ndarray]
     frozen: dict[str, np.ndarray]
     seconds_per_step: float
-
-
-def train_head(
-    training: Examples,
-    validation: Examples,
-    classes: int,
-    options: TrainingOptions,
-    summaries_dir: str | os.PathLike[str] | None = None,
-    progress: Progress = no_progress,
-) -> Head:
-    """Train a softmax classifier on standardised features, or one of several labels.
-
-    training, validation: float32 (n, features) with labels from 0 to below `classes`, int (n,), or
-    (n, classes) of 0 and 1 with `options.multi_label`; there may be none for validation.
-    Of the steps at which validation ran, the one of the least validation cross-entropy is kept
-    (the last one where there is no validation split); the standardisation is folded into what
-    is returned. Equal arguments give equal weights. With summaries_dir, loss and accuracy of
-    both splits are written for TensorBoard to a new folder in it.
-
-    Raises GraphnetsError for examples that cannot be learnt from, and Diverged, a GraphnetsError,
-    if the loss is no longer finite.
-
-    >>> known = graphnets.Examples(np.eye(3, dtype=np.float32), np.array([0, 1, 2]))
-    >>> head = graphnets.train_head(known, known, 3, graphnets.TrainingOptions(100))
-    >>> head.probabilities(known.features).argmax(axis=1)
-    array([0, 1, 2])
-    """
-    check_kind("options", options, TrainingOptions, "graphnets.TrainingOptions(...)")
-    options = with_usual_decay(options, alone=True)
-    training, validation = checked_splits(training, validation, classes, options.multi_label)
-    check_progress(progress)
-    if summaries_dir is not None:
-        check_path("summaries_dir", summaries_dir)
-        check_writable(Path(summaries_dir))
-    weights = class_weights(
-        options.class_weights, training.labels, [str(i) for i in range(classes)]
-    )
-    with tf.Graph().as_default(), Summaries(summaries_dir) as log:
-        standard = standardisation(training.features)
-        splits = [[training.features], [validation.features]]
-        model, head, rows = head_alone(splits, standard, classes, options)
-        data, judge = (
-            Data([table], split.labels, counts)
-            for table, split, counts in zip(
-                rows, (training, validation), (weights, None), strict=True
-            )
-        )
-        fitted = fit(model, data, judge, options, Beside(log, progress=progress))
-        return checked_head(head, fitted, options)
-
-
-def head_alone(
-    splits: Sequence[Sequence[Table]],
-    standard: Standardisation,
-    classes: int,
-    options: TrainingOptions,
-    initial: Mapping[str, np.ndarray] | None = None,
-) -> tuple[Model, TrainableHead, Sequence[Table]]:
-    """Add a head by itself to the default graph, for training on tables of features.
-
-    splits: of each split the tables, which are standardised and put side by side. The last value
-    is what stands for each split in `Data.rows`.
-    """
-    x, features, rows = _held(splits, standard)
-    model, head = model_with_head([x], features, [], standard, classes, options, initial)
-    return model._replace(config=_in_one_thread()), head, rows
-
-
-def _held(
-    splits: Sequence[Sequence[Table]], standard: Standardisation
-) -> tuple[tf.Tensor, tf.Tensor, Sequence[Table]]:
-    """What the graph is fed with; the standardised features; what to feed of each split.
-
-    The graph itself holds features that fit in memory, and is told their places: feeding the rows
-    of 2,048 features made a step a tenth to a fifth longer.
-    """
-    tables = [Standardised(split, *standard) for split in splits]
-    if not fits_in_memory(*tables):
-        x = tf.placeholder(tf.float32, [None, len(standard.mean)], "BottleneckInputPlaceholder")
-        return x, x, tables
-    together = Standardised([joined(parts) for parts in zip(*splits, strict=True)], *standard)
-    held = tf.Variable(
-        lambda: tf.ensure_shape(
-            tf.numpy_function(lambda: together[:], [], tf.float32), together.shape
-        ),
-        trainable=False,
-        collections=[tf.GraphKeys.LOCAL_VARIABLES],  # no checkpoint needs them
-        name="bottlenecks",
-    )
-    chosen = tf.placeholder(tf.int64, [None], "BottleneckInputPlaceholder")
-    starts = np.cumsum([0, *map(len, tables)])
-    rows = [Held(start, table.shape) for start, table in zip(starts, tables, strict=False)]
-    return chosen, tf.gather(held, chosen), rows
-
-
-def _in_one_thread() -> tf.ConfigProto:
-    """For graphs of small ops one after another: handing them to threads costs more than they do.
-
-    An op itself may still use all cores.
-    """
-    return tf.ConfigProto(inter_op_parallelism_threads=-1)
 
 
 def model_with_head(
@@ -244,7 +121,7 @@ def fit(
     frozen = {v.op.name for v in tf.global_variables()} - training_names - {model.step.op.name}
     graph = _TrainingGraph(model, options)
     saved = [v for v in tf.global_variables() if v.op.name not in frozen]
-    batches = _batches(len(training.labels), options.train_batch_size, random)
+    due_batches = batches(len(training.labels), options.train_batch_size, random)
     steps = options.how_many_training_steps
     seconds, timed = 0.0, 0
     with Session(config=model.config) as session:
@@ -253,13 +130,13 @@ def fit(
         with beside.checkpoints.phase(phase, session, saved, beside.log.points) as saving:
             taken = graph.begin(session)
             for _ in range(taken):  # a resumed run goes on with the batches that are due
-                next(batches)
+                next(due_batches)
             if judge_start and len(judged) and not taken:
                 graph.keep_if_better(session, graph.evaluated(session, validation, judged)[0], 0)
             for number in beside.progress(range(taken + 1, steps + 1), desc=phase, unit="steps"):
                 due = number % options.eval_step_interval == 0 or number == steps
                 start = time.perf_counter()
-                figures = graph.train(session, training, next(batches), told=due)
+                figures = graph.train(session, training, next(due_batches), told=due)
                 seconds, timed = seconds + time.perf_counter() - start, timed + 1
                 if due:
                     beside.log.add("train", number, *figures)
@@ -375,24 +252,6 @@ def _rate(step: tf.Variable, options: TrainingOptions) -> tf.Tensor:
     return rate
 
 
-def rows_per_run(rows: Sequence[Table], count: int) -> Iterator[np.ndarray]:
-    """0 to count - 1 in parts small enough for one run of a graph that is fed with such rows."""
-    width = sum(4 * math.prod(part.shape[1:]) for part in rows)
-    size = int(np.clip(RUN_BYTES // max(width, 1), 16, 4096))
-    for start in range(0, count, size):
-        yield np.arange(start, min(start + size, count))
-
-
 def _check_finite(value: float, number: int, options: TrainingOptions) -> None:
     if not np.isfinite(value):
         raise Diverged(number, options)
-
-
-def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless batches of positions; every example comes once before any comes again."""
-    order = np.empty(0, int)
-    while True:
-        while len(order) < size:
-            order = np.concatenate([order, random.permutation(count)])
-        yield order[:size]
-        order = order[size:]

@@ -20,7 +20,9 @@ from graphnets.networks.network import Cut, Network
 from graphnets.networks.precision import session_config
 from graphnets.photos.reading import photo_reader
 from graphnets.sessions import Session
+from graphnets.training.alone import head_alone
 from graphnets.training.beside import Beside
+from graphnets.training.fed import Data, rows_per_run
 from graphnets.training.heads import (
     Head,
     Standardisation,
@@ -30,16 +32,7 @@ from graphnets.training.heads import (
     unfolded,
 )
 from graphnets.training.options import TrainingOptions, head_shape, with_usual_decay
-from graphnets.training.train import (
-    Data,
-    Fitted,
-    Model,
-    checked_head,
-    fit,
-    head_alone,
-    model_with_head,
-    rows_per_run,
-)
+from graphnets.training.train import Fitted, Model, checked_head, fit, model_with_head
 
 FLOOR = 0.5  # see `heads.standardisation`; AlexNet trains smoothly with it at every depth
 

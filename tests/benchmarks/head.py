@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
+from graphnets.training.alone import train_head
 from graphnets.training.examples import Examples
 from graphnets.training.options import TrainingOptions
-from graphnets.training.train import train_head
 from tests.benchmarks.contender import Started
 
 TRAINING, VALIDATION, FEATURES, CLASSES = 2936, 367, 2048, 5

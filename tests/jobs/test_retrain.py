@@ -17,7 +17,7 @@ from graphnets.errors import GraphnetsError
 from graphnets.jobs.retrain import RetrainOptions, retrain
 from graphnets.photos import images
 from graphnets.photos.listing import scan
-from graphnets.training.train import TrainingOptions
+from graphnets.training.options import TrainingOptions
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -197,7 +197,7 @@ sys.path.insert(0, sys.argv[1])
 from world import small_network
 from graphnets.features import store
 from graphnets.jobs.retrain import RetrainOptions, retrain
-from graphnets.training.train import TrainingOptions
+from graphnets.training.options import TrainingOptions
 
 append = store.FeatureStore.append
 def slowly(self, keys, rows):  # so that kills find the run at work

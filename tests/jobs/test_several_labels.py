@@ -17,9 +17,9 @@ from graphnets.cli.commands import main
 from graphnets.errors import GraphnetsError
 from graphnets.jobs.compare import compare, table
 from graphnets.jobs.retrain import retrain
+from graphnets.training.alone import train_head
 from graphnets.training.examples import Examples
 from graphnets.training.options import TrainingOptions
-from graphnets.training.train import train_head
 
 LABELS = list(COLOURS)
 SEVERAL = {"multi_label": True, "optimizer": "adam", "how_many_training_steps": 300}

@@ -7,10 +7,11 @@ import tensorflow.compat.v1 as tf
 from sklearn.linear_model import LogisticRegression
 
 from graphnets.errors import GraphnetsError
+from graphnets.training.alone import train_head
 from graphnets.training.examples import Examples, positions
+from graphnets.training.fed import batches
 from graphnets.training.heads import FEW, Head, standardisation
 from graphnets.training.options import TrainingOptions
-from graphnets.training.train import _batches, train_head
 
 
 def clouds(count: int, seed: int, spread: float = 1.0) -> Examples:
@@ -123,10 +124,10 @@ def test_probabilities_are_a_softmax_also_of_huge_logits():
 
 
 def test_each_example_comes_once_before_any_comes_again():
-    batches = _batches(10, 4, np.random.default_rng(0))
-    drawn = np.concatenate([next(batches) for _ in range(5)])
+    endless = batches(10, 4, np.random.default_rng(0))
+    drawn = np.concatenate([next(endless) for _ in range(5)])
     assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
-    assert len(next(_batches(3, 100, np.random.default_rng(0)))) == 100  # larger than the set
+    assert len(next(batches(3, 100, np.random.default_rng(0)))) == 100  # larger than the set
 
 
 def test_drawn_positions_keep_the_order_and_minus_one_is_all():

@@ -41,6 +41,7 @@ class Rows:
         self._files, self._file, self._row = files, file, row
         fits = fits_in_memory(self)
         self._whole = gather(files, file, row, math.prod(shape)) if fits else None
+        self.on_disk = not fits
         self._numbers = np.arange(len(row))
 
     def __len__(self) -> int:
@@ -60,6 +61,11 @@ class Rows:
         found = copy.copy(self)
         found.shape = (len(self), math.prod(self.shape[1:]))
         return found
+
+
+def on_disk(table: Table) -> bool:
+    """Whether a table's rows are read from the disk each time that they are asked for."""
+    return getattr(table, "on_disk", False)
 
 
 def joined(parts: Sequence[Table]) -> Table:
@@ -95,6 +101,7 @@ class Standardised:
     def __init__(self, parts: Sequence[Table], mean: np.ndarray, scale: np.ndarray) -> None:
         self.shape = (len(parts[0]), len(mean))
         self._parts, self._mean, self._scale = parts, mean, scale
+        self.on_disk = any(map(on_disk, parts))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -104,6 +111,27 @@ class Standardised:
         found -= self._mean
         found *= self._scale
         return found
+
+
+class Kept:
+    """Chosen rows of a table, read once: `kept[indices]` as of the table, of chosen indices only.
+
+    chosen: int (n,). shape: of the table.
+    """
+
+    def __init__(self, table: Table, chosen: np.ndarray) -> None:
+        self.shape = table.shape
+        self._place_of = np.full(len(table), len(chosen))
+        self._place_of[chosen] = np.arange(len(chosen))
+        self._rows = np.empty((len(chosen), *table.shape[1:]), np.float32)
+        for part in in_parts(self._rows):
+            self._rows[part] = table[chosen[part]]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        return self._rows[self._place_of[indices]]
 
 
 class Held:
@@ -126,18 +154,18 @@ class Held:
 def gather(
     files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, width: int
 ) -> np.ndarray:
-    """float32 (n, width): for each n, the row `row[n]` of files[file[n]]."""
+    """float32 (n, width): for each n, row `row[n]` of files[file[n]]; read in the order on disk."""
     found = np.empty((len(row), width), np.float32)
     if not len(row):
         return found
     part = _rows_a_part(width)
-    order = np.argsort(file, kind="stable")
+    order = np.lexsort((row, file))
+    if file[order[0]] == file[order[-1]] and (np.diff(row) >= 0).all():
+        # Straight into its place; "raise" would buffer it.
+        return np.take(files[file[0]], row, axis=0, out=found, mode="clip")
     ends = np.flatnonzero(np.diff(file[order])) + 1
     for places in np.split(order, ends):
         number = file[places[0]]
-        if len(places) == len(row):  # straight into its place; "raise" would buffer it
-            np.take(files[number], row, axis=0, out=found, mode="clip")
-            break
         for start in range(0, len(places), part):
             some = places[start : start + part]
             found[some] = files[number][row[some]]
@@ -151,6 +179,16 @@ def _rows_a_part(width: int) -> int:
 def fits_in_memory(*tables: Table) -> bool:
     """Whether all of them together are not larger than IN_MEMORY."""
     return sum(4 * math.prod(table.shape) for table in tables) <= IN_MEMORY
+
+
+def fitting_rows(*tables: Table) -> int:
+    """How many rows of each, of all of them together, fit into IN_MEMORY; 1 at least."""
+    return max(1, IN_MEMORY // max(1, sum(map(row_bytes, tables))))
+
+
+def row_bytes(table: Table) -> int:
+    """The size of one row of float32."""
+    return 4 * math.prod(table.shape[1:])
 
 
 def in_parts(table: Table) -> list[slice]:

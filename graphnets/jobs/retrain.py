@@ -184,11 +184,15 @@ def _trained(
     """What was trained, and its curves."""
     start = job.before and job.before.start(job.labels, options.training.seed)
     checkpoints = _checkpoints(job, options, start, say)
+
+    def warn(line: str) -> None:
+        say(f"warning: {line}")
+
     graphs = options.intermediate_store_frequency, partial(_write_intermediate, job.names, options)
     with seconds("training"), Summaries(options.summaries_dir) as log:
         tuned = train(
             job.network, job.cut, job.names, job.splits[:2], len(job.labels), options.training,
-            Beside(log, checkpoints, progress, *graphs), start,
+            Beside(log, checkpoints, progress, *graphs, warn), start,
         )  # fmt: skip
         return tuned, log
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ class Beside:
     """Summaries, checkpoints and a progress bar of a run.
 
     store is given the head and the network as they are after each `store_every` steps (0: never) of
-    the last phase; head.step tells the number.
+    the last phase; head.step tells the number. warn: told, in a line, of what a run does otherwise.
     """
 
     log: Summaries = field(default_factory=lambda: Summaries(None))
@@ -25,3 +26,4 @@ class Beside:
     progress: Progress = no_progress
     store_every: int = 0
     store: Callable[[Head, Network], object] = lambda head, network: None
+    warn: Callable[[str], object] = warnings.warn

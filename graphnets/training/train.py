@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.sessions import Session
+from graphnets.training import fed
 from graphnets.training.beside import Beside
-from graphnets.training.examples import positions
-from graphnets.training.fed import Data, batches, rows_per_run
+from graphnets.training.fed import Data, rows_per_run
 from graphnets.training.heads import Head, Standardisation, TrainableHead
 from graphnets.training.losses import of_one_label, of_several_labels
 from graphnets.training.options import (
@@ -116,32 +119,34 @@ def fit(
     Raises Diverged if the loss is no longer finite, Stopped after SIGTERM.
     """
     random = np.random.default_rng(options.seed)
-    judged = positions(len(validation.labels), options.validation_batch_size, random)
+    judge, judged = fed.judged(validation, options.validation_batch_size, random, beside.warn)
     training_names = {v.op.name for group in model.groups for v in group}
     frozen = {v.op.name for v in tf.global_variables()} - training_names - {model.step.op.name}
     graph = _TrainingGraph(model, options)
     saved = [v for v in tf.global_variables() if v.op.name not in frozen]
-    due_batches = batches(len(training.labels), options.train_batch_size, random)
+    batches = fed.batches(len(training.labels), options.train_batch_size, random)
     steps = options.how_many_training_steps
     seconds, timed = 0.0, 0
     with Session(config=model.config) as session:
         session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
         initial = session.run(graph.values)
-        with beside.checkpoints.phase(phase, session, saved, beside.log.points) as saving:
+        phases = beside.checkpoints.phase(phase, session, saved, beside.log.points)
+        with phases as saving, ExitStack() as stack:
             taken = graph.begin(session)
-            for _ in range(taken):  # a resumed run goes on with the batches that are due
-                next(due_batches)
             if judge_start and len(judged) and not taken:
-                graph.keep_if_better(session, graph.evaluated(session, validation, judged)[0], 0)
+                graph.keep_if_better(session, graph.evaluated(session, judge, judged)[0], 0)
+            due_batches = islice(batches, taken, steps)  # a resumed run goes on with those
+            feeds = fed.feeds(training, due_batches, partial(graph.feed, training))
+            stack.enter_context(closing(feeds))
             for number in beside.progress(range(taken + 1, steps + 1), desc=phase, unit="steps"):
                 due = number % options.eval_step_interval == 0 or number == steps
                 start = time.perf_counter()
-                figures = graph.train(session, training, next(due_batches), told=due)
+                figures = graph.train(session, next(feeds), told=due)
                 seconds, timed = seconds + time.perf_counter() - start, timed + 1
                 if due:
                     beside.log.add("train", number, *figures)
                     if len(judged):
-                        figures = graph.evaluated(session, validation, judged)
+                        figures = graph.evaluated(session, judge, judged)
                         beside.log.add("validation", number, *figures)
                     _check_finite(figures[0], number, options)
                     graph.keep_if_better(session, figures[0], number, always=not len(judged))
@@ -194,18 +199,16 @@ class _TrainingGraph:
         self.kept = int(kept)
         return int(taken)
 
-    def train(self, session: tf.Session, data: Data, chosen: np.ndarray, told: bool) -> list[float]:
-        """Take one step on the chosen examples; their loss and accuracy before it, if `told`."""
-        feed = self._feed(data, chosen) | {self._model.dropping: True}
-        if data.weights is not None:
-            feed[self._loss.weight] = data.weights[chosen]
+    def train(self, session: tf.Session, feed: dict, told: bool) -> list[float]:
+        """Take one step on what `feed` gave; the loss and accuracy before it, if `told`."""
+        feed = feed | {self._model.dropping: True}
         _, figures = session.run([self._updated, self._figures if told else []], feed)
         return [float(figure) for figure in figures]
 
     def evaluated(self, session: tf.Session, data: Data, chosen: np.ndarray) -> list[float]:
         """The mean cross-entropy and the accuracy over the chosen examples."""
         found = [
-            session.run([self._loss.each, self._loss.right], self._feed(data, chosen[part]))
+            session.run([self._loss.each, self._loss.right], self.feed(data, chosen[part]))
             for part in rows_per_run(data.rows, len(chosen))
         ]
         losses, correct = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -219,8 +222,11 @@ class _TrainingGraph:
             session.run(self._keep, {self._new_loss: loss, self._new_step: step})
             self.kept, self._least = step, loss
 
-    def _feed(self, data: Data, chosen: np.ndarray) -> dict:
+    def feed(self, data: Data, chosen: np.ndarray) -> dict:
+        """The chosen examples, for a run of the graph."""
         feed = {x: rows[chosen] for x, rows in zip(self._model.inputs, data.rows, strict=True)}
+        if data.weights is not None:
+            feed[self._loss.weight] = data.weights[chosen]
         return feed | {self._loss.label: data.labels[chosen]}
 
 

@@ -6,9 +6,11 @@ import pytest
 from graphnets.features import rows
 from graphnets.features.rows import (
     Held,
+    Kept,
     Rows,
     Standardised,
     fits_in_memory,
+    fitting_rows,
     gather,
     in_parts,
     joined,
@@ -28,6 +30,40 @@ def test_gather_takes_rows_of_several_files_in_the_order_asked_for(monkeypatch, 
     np.testing.assert_array_equal(gather(files, file, row, 3), wanted)
     np.testing.assert_array_equal(gather(files, file[:1], row[:1], 3), wanted[:1])
     assert gather(files, file[:0], row[:0], 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize("part", [1, 10**9])
+def test_rows_are_read_in_the_order_in_which_they_lie(monkeypatch, part):
+    monkeypatch.setattr(rows, "PART", part)
+    read = []
+
+    class File(np.ndarray):
+        def __getitem__(self, row):
+            read.append(np.ravel(row).tolist())
+            return np.asarray(self)[row]
+
+    files = [table(9, 3, 1).view(File), table(9, 3, 2).view(File)]
+    file, row = np.array([1, 0, 1, 0, 1]), np.array([8, 7, 2, 3, 5])
+    wanted = np.stack([np.asarray(files[f])[r] for f, r in zip(file, row, strict=True)])
+    np.testing.assert_array_equal(gather(files, file, row, 3), wanted)
+    assert sum(read, []) == [3, 7, 2, 5, 8]
+
+
+def test_kept_rows_are_read_once(monkeypatch):
+    monkeypatch.setattr(rows, "PART", 2 * 12)
+    source = table(6, 3)
+    kept = Kept(source, np.array([1, 3, 5]))
+    wanted, source[:] = source.copy(), 0
+    assert len(kept) == 6 and kept.shape == (6, 3)
+    np.testing.assert_array_equal(kept[np.array([5, 1])], wanted[[5, 1]])
+    with pytest.raises(IndexError):
+        kept[np.array([0])]
+
+
+def test_rows_of_all_tables_together_that_fit(monkeypatch):
+    monkeypatch.setattr(rows, "IN_MEMORY", 4 * (3 + 2) * 7)
+    assert fitting_rows(table(9, 3), table(9, 2)) == 7
+    assert fitting_rows(np.empty((9, 7, 5, 4), np.float32)) == 1
 
 
 @pytest.mark.parametrize("in_memory", [0, rows.IN_MEMORY])

@@ -69,17 +69,6 @@ def test_the_loop_is_gradient_descent_on_standardised_features(classes, decay):
     np.testing.assert_allclose(found.biases, b - (mean * scale) @ W, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("validation_batch_size", [-1, 20])
-def test_features_that_do_not_fit_in_memory_give_the_same_head(monkeypatch, validation_batch_size):
-    options = TrainingOptions(50, validation_batch_size=validation_batch_size)
-    held = train_head(TRAINING, VALIDATION, 3, options)
-    monkeypatch.setattr("graphnets.features.rows.IN_MEMORY", 0)
-    fed = train_head(TRAINING, VALIDATION, 3, options)
-    assert fed.step == held.step
-    np.testing.assert_array_equal(fed.weights, held.weights)
-    np.testing.assert_array_equal(fed.biases, held.biases)
-
-
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     options = TrainingOptions(how_many_training_steps=50)
     first, second = (train_head(TRAINING, VALIDATION, 3, options) for _ in range(2))

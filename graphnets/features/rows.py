@@ -78,6 +78,7 @@ class _Joined:
         self._parts = list(parts)
         self._starts = np.cumsum([0, *map(len, parts)])
         self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
+        self.on_disk = any(map(on_disk, parts))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -90,6 +91,25 @@ class _Joined:
             if here.any():
                 found[here] = part[indices[here] - start]
         return found
+
+
+def taken(table: Table, places: np.ndarray) -> Table:
+    """The rows of a table at these places, int (n,), read later if they lie on the disk."""
+    return _Taken(table, places) if on_disk(table) else table[places]
+
+
+class _Taken:
+    on_disk = True
+
+    def __init__(self, table: Table, places: np.ndarray) -> None:
+        self.shape = (len(places), *table.shape[1:])
+        self._table, self._places = table, places
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Indices) -> np.ndarray:
+        return self._table[self._places[indices]]
 
 
 class Standardised:

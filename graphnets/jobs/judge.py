@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from graphnets.errors import GraphnetsError
+from graphnets.features.rows import fits_in_memory
 from graphnets.jobs.evaluate import evaluate, evaluate_several, interval
 from graphnets.jobs.options import RetrainOptions
 from graphnets.jobs.stock import Others
@@ -34,6 +37,35 @@ class Judged(NamedTuple):
     scores: np.ndarray
     figures: dict
     testing: np.ndarray
+
+
+def check_splits(
+    splits: Sequence[Stored], options: RetrainOptions, say: Callable[[str], object]
+) -> None:
+    """Say how many photos there are; GraphnetsError if the options cannot do with these splits.
+
+    Before anything trains.
+    """
+    training, count, testing = (len(split.labels) for split in splits)
+    say(f"{training} for training, {count} for validation, {testing} for testing")
+    wanted = "a validation_percentage above 0"
+    if not count and options.search and not options.folds:
+        raise GraphnetsError(f"a search has no photos for validation; wanted {wanted}, or folds")
+    rate = options.false_alarm_rate
+    if rate is None:
+        return
+    if not count:
+        raise GraphnetsError(f"false_alarm_rate has no photos for validation; wanted {wanted}")
+    if not fits_in_memory(*splits[0].features):
+        raise GraphnetsError(
+            f"false_alarm_rate and unknown_dir are for features that fit in memory; got {training} "
+            "photos for training, whose do not; leave both away, or take fewer photos"
+        )
+    if (count + 1) * rate < 1:
+        say(
+            f"warning: {count} photos for validation are too few for a false_alarm_rate of {rate}, "
+            f"their largest score is taken for the limit; {math.ceil(1 / rate) - 1} would do"
+        )
 
 
 def judged(

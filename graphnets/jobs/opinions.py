@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,20 +31,29 @@ def with_scores(photos: pd.DataFrame, scores: np.ndarray, labels: Sequence[str])
 
 
 def with_doubts(
-    photos: pd.DataFrame, splits: Sequence[Stored], labels: Sequence[str]
+    photos: pd.DataFrame,
+    splits: Sequence[Stored],
+    labels: Sequence[str],
+    say: Callable[[str], object] = lambda line: None,
 ) -> pd.DataFrame:
     """The photos with what all others say of the label of each, see `doubts.told_by_others`.
 
     splits: of each of SPLITS what is stored. New columns: `others_score` (of the label, about 0 to
     1), `others_say` (the likeliest other label) and its `others_rival_score`; NaN and "" for what
-    is left out, and for all photos where they are more than can be compared.
+    is left out, and for all photos where they are more than can be compared, which `say` is told.
     """
     names = ("others_score", "others_say", "others_rival_score")
     order = np.concatenate([photos.index[photos.split == name] for name in SPLITS])
     parts = [list(columns) for columns in zip(*(s.features for s in splits), strict=True)]
     counts = [int((photos.split == name).sum()) for name in SPLITS]
     width = sum(columns[0].shape[1] for columns in parts)
-    if not 0 < len(order) <= min(MOST_PHOTOS, MOST // width):
+    most = min(MOST_PHOTOS, MOST // width)
+    if not 0 < len(order) <= most:
+        if len(order):
+            say(
+                f"{len(order)} photos are more than are compared with each other ({most}): "
+                "photos.csv does not say what the others say of the label of each"
+            )
         nothing = Rivals(np.empty(0), np.empty(0, int), np.empty(0))
         return _with_columns(photos, order[:0], nothing, names, labels)
     # Variants of training photos lie behind the photos themselves.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import platform
 import time
@@ -22,12 +21,12 @@ import tensorflow.compat.v1 as tf
 import graphnets
 from graphnets.classifier import export
 from graphnets.classifier.run_files import CURVES, METRICS, PHOTOS
-from graphnets.errors import GraphnetsError, shown
+from graphnets.errors import shown
 from graphnets.exports.saved_model import write_saved_model
 from graphnets.files import write_whole, writing
 from graphnets.jobs.board import write_board
 from graphnets.jobs.earlier import Earlier, earlier
-from graphnets.jobs.judge import Judged, judged
+from graphnets.jobs.judge import Judged, check_splits, judged
 from graphnets.jobs.opinions import with_doubts, with_scores
 from graphnets.jobs.options import RetrainOptions, check_outputs
 from graphnets.jobs.search import Trainer, cross_validated, pool, searched
@@ -103,7 +102,7 @@ def retrain(
         tested = job.photos[job.photos.split == "testing"]
         behind = job.cut, job.names
         found = judged(tuned, behind, job.splits, job.labels, options, tested, job.others)
-        photos = _with_findings(job, found, tested)
+        photos = _with_findings(job, found, tested, say)
     with seconds("export"):
         graph_def = _write_classifier(tuned.network, job.names, found.head, job.labels, options)
     metrics = {
@@ -163,7 +162,7 @@ def _prepared(
         labels = class_names(photos)
         splits = stock.stored(photos, cut, labels)
         others = stock.others(photos, cut, progress, say)
-    _check_validation(splits, options, say)
+    check_splits(splits, options, say)
     if options.folds:
         folds(photos[photos.problem == ""], options.folds, options.training.seed)
     if before and before.learnt(photos):
@@ -197,36 +196,14 @@ def _trained(
         return tuned, log
 
 
-def _check_validation(
-    splits: Sequence[Stored], options: RetrainOptions, say: Callable[[str], object]
-) -> None:
-    """Say how many photos there are; GraphnetsError if too few for validation are wanted for more.
-
-    Before anything trains.
-    """
-    training, count, testing = (len(split.labels) for split in splits)
-    say(f"{training} for training, {count} for validation, {testing} for testing")
-    wanted = "a validation_percentage above 0"
-    if not count and options.search and not options.folds:
-        raise GraphnetsError(f"a search has no photos for validation; wanted {wanted}, or folds")
-    rate = options.false_alarm_rate
-    if rate is None:
-        return
-    if not count:
-        raise GraphnetsError(f"false_alarm_rate has no photos for validation; wanted {wanted}")
-    if (count + 1) * rate < 1:
-        say(
-            f"warning: {count} photos for validation are too few for a false_alarm_rate of {rate}, "
-            f"their largest score is taken for the limit; {math.ceil(1 / rate) - 1} would do"
-        )
-
-
-def _with_findings(job: _Job, found: Judged, tested: pd.DataFrame) -> pd.DataFrame:
+def _with_findings(
+    job: _Job, found: Judged, tested: pd.DataFrame, say: Callable[[str], object]
+) -> pd.DataFrame:
     """The photos with the columns that `Result` tells of."""
     predicted = pd.Series(found.predicted, tested.index, object)
     photos = job.photos.assign(predicted=predicted.reindex(job.photos.index).fillna(""))
     photos = with_scores(photos, found.scores, job.labels)
-    return with_doubts(photos, job.splits, job.labels)
+    return with_doubts(photos, job.splits, job.labels, say)
 
 
 def _more_heads(

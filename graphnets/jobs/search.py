@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from graphnets.errors import GraphnetsError
-from graphnets.features.rows import Table, joined
+from graphnets.features.rows import joined, taken
 from graphnets.jobs.options import RetrainOptions
 from graphnets.networks.network import Cut, Network
 from graphnets.photos.folders import SPLITS
@@ -63,7 +63,7 @@ def pool(photos: pd.DataFrame, splits: Sequence[Stored], names: Sequence[str] = 
 
 def _rows(stored: Stored, chosen: np.ndarray) -> Stored:
     """Of the photos at these places, bool (n,)."""
-    features: list[Table] = [part[np.flatnonzero(chosen)] for part in stored.features]
+    features = [taken(part, np.flatnonzero(chosen)) for part in stored.features]
     weights = None if stored.weights is None else stored.weights[chosen]
     return Stored(features, None, stored.labels[chosen], weights)
 

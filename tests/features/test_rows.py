@@ -14,6 +14,8 @@ from graphnets.features.rows import (
     gather,
     in_parts,
     joined,
+    on_disk,
+    taken,
 )
 
 
@@ -83,6 +85,17 @@ def test_joined_tables_are_one():
     for indices in ([4, 0, 3, 2], slice(1, 4), np.array([True, False, False, True, True]), []):
         np.testing.assert_array_equal(both[indices], stacked[indices])
     assert joined(parts[:1]) is parts[0]
+
+
+@pytest.mark.parametrize("in_memory", [0, rows.IN_MEMORY])
+def test_rows_taken_of_joined_tables_stay_on_the_disk(monkeypatch, in_memory):
+    monkeypatch.setattr(rows, "IN_MEMORY", in_memory)
+    parts = [Rows([table(9, 3)], np.zeros(4, int), np.arange(k, k + 4), (3,)) for k in (0, 5)]
+    found = taken(joined(parts), np.array([7, 0, 3]))
+    assert on_disk(found) == (not in_memory)
+    assert len(found) == 3 and found.shape == (3, 3)
+    np.testing.assert_array_equal(found[:], table(9, 3)[[8, 0, 3]])
+    np.testing.assert_array_equal(found[[2, 0]], table(9, 3)[[3, 8]])
 
 
 def test_standardised_tables_side_by_side():

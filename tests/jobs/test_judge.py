@@ -6,9 +6,12 @@ import tensorflow.compat.v1 as tf
 from world import deep_network, options, write_photos
 
 from graphnets.cli.terminal import report
+from graphnets.errors import GraphnetsError
 from graphnets.jobs.evaluate import interval
+from graphnets.jobs.judge import check_splits
 from graphnets.jobs.retrain import retrain
 from graphnets.training.calibration import BINS
+from graphnets.training.tune import Stored
 
 
 def scores_of(folder, paths):
@@ -17,6 +20,18 @@ def scores_of(folder, paths):
         tf.import_graph_def(graph_def, name="")
         feeds = [{"DecodeJPGInput:0": open(path, "rb").read()} for path in paths]
         return np.concatenate([session.run("final_result:0", feed) for feed in feeds])
+
+
+def test_unknown_photos_are_for_features_that_fit_in_memory(tmp_path, monkeypatch):
+    split = Stored([np.zeros((30, 4), np.float32)] * 2, None, np.zeros(30, int))
+    said = []
+    monkeypatch.setattr("graphnets.features.rows.IN_MEMORY", 30 * 2 * 4 * 4)
+    check_splits([split] * 3, options(tmp_path, false_alarm_rate=0.1), said.append)
+    monkeypatch.setattr("graphnets.features.rows.IN_MEMORY", 30 * 2 * 4 * 4 - 1)
+    check_splits([split] * 3, options(tmp_path), said.append)
+    with pytest.raises(GraphnetsError, match="features that fit in memory; got 30 photos for"):
+        check_splits([split] * 3, options(tmp_path, false_alarm_rate=0.1), said.append)
+    assert said == ["30 for training, 30 for validation, 30 for testing"] * 3
 
 
 @pytest.mark.parametrize("trainable", ["", "fc6:"])

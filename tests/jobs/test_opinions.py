@@ -76,8 +76,16 @@ def test_a_copy_under_the_same_wrong_label_is_no_witness():
 def test_more_photos_than_can_be_compared_have_no_opinions(monkeypatch, limit, most):
     monkeypatch.setattr(opinions, limit, most)
     photos, parts = drawn([])
-    found = with_doubts(photos, parts, LABELS)
+    said = []
+    found = with_doubts(photos, parts, LABELS, said.append)
     assert found.others_score.isna().all() and (found.others_say == "").all()
+    assert said == [
+        "90 photos are more than are compared with each other (89): photos.csv does not say what "
+        "the others say of the label of each"
+    ]
+    monkeypatch.setattr(opinions, limit, most + 8)
+    assert with_doubts(photos, parts, LABELS, said.append).others_score.notna().all()
+    assert len(said) == 1
 
 
 def test_what_is_left_out_has_none():

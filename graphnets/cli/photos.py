@@ -69,7 +69,7 @@ def predict(**flags) -> None:
     for path in (graph, labels):
         check_readable(path)
     check_keeping(keeping, photos)
-    check_cutting(cutting, keeping, photos, top_k)
+    check_cutting(cutting, keeping)
     if cutting.parts is not None:
         chosen = cutting.options(top_k)
         write_parts(cutting.parts, photos, (graph, labels, entry), chosen)

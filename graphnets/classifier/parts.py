@@ -103,12 +103,12 @@ class _Job(NamedTuple):
     first: str | None
 
 
-def check_parts(folder: File, photos: File | Iterable[File], options: PartOptions) -> None:
+def _check_folder(folder: File, photos: Sequence[File], options: PartOptions) -> None:
     """Raise GraphnetsError unless parts can be written there, or are there already."""
     check_path("the folder for parts", folder, "the path of a folder")
     if os.path.isdir(folder):
         _described(Path(folder))
-    check_apart("the folder for parts", folder, each_path(photos), "they would be read as photos")
+    check_apart("the folder for parts", folder, photos, "they would be read as photos")
     check_table(Path(folder, f"part-00000.{options.part_format}"))
 
 
@@ -128,7 +128,7 @@ def planned(
     check_path("graph", graph, "the path of a frozen graph, a .pb file")
     check_path("labels", labels, "the path of a file with one label a line")
     named = list(each_path(photos))
-    check_parts(folder, named, options)
+    _check_folder(folder, named, options)
     paths, digest = _listed(named)
     described = {
         "graphnets": __version__, "graph": _sha256(graph), "labels": _sha256(labels),
@@ -269,9 +269,10 @@ def _described(folder: Path) -> dict[str, Any] | None:
                 f"{folder} has no {JOB} and holds {shown(others[0])}; name a new folder for parts"
             )
         return None
+    with reading(folder / JOB) as file:
+        text = file.read()
     try:
-        with reading(folder / JOB) as file:
-            found = json.loads(file.read())
+        found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not set(TOLD) <= set(found):
@@ -294,17 +295,22 @@ def _opened(job: _Job) -> tuple[Classifier, _Job]:
                 f"{shown(path)} is another file to a worker, or has changed since; wanted the same "
                 "everywhere, to the end of the job"
             )
-    if not os.path.isdir(job.folder) or _described(Path(job.folder)) != job.described:
-        raise GraphnetsError(
-            f"{shown(job.folder)} is another folder to a worker, or has another job's {JOB} now; "
-            "name one that all machines see, for this job alone"
-        )
+    _check_own(job)
     if job.first is not None and not os.path.exists(_place(job, job.first)):
         raise GraphnetsError(
             f"a worker does not see {shown(job.first)}, which is here; put the photos where all "
             "machines see them under the same name"
         )
     return Classifier(job.graph, job.labels, job.entry), job
+
+
+def _check_own(job: _Job) -> None:
+    """Raise GraphnetsError unless the folder is the job's, as two may begin at the same time."""
+    if not os.path.isdir(job.folder) or _described(Path(job.folder)) != job.described:
+        raise GraphnetsError(
+            f"{shown(job.folder)} is another folder to a worker, or has another job's {JOB} now; "
+            "name one that all machines see, for this job alone"
+        )
 
 
 def _files(folder: File, part_format: str, number: int) -> tuple[Path, Path]:
@@ -328,6 +334,7 @@ def _work(opened: tuple[Classifier, _Job], shard: tuple[int, Sequence[str]]) -> 
                 left_out.append(f"{json.dumps(found)}\n")
             else:
                 table.add(replace(prediction, path=path))
+        _check_own(job)
         with writing(problems):
             if left_out:
                 write_whole(problems, "".join(left_out).encode())

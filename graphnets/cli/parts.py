@@ -9,7 +9,7 @@ from typing import NamedTuple
 import click
 
 from graphnets.classifier.options import BATCH, PART_FORMATS, InputOptions, PartOptions
-from graphnets.classifier.parts import check_parts, planned
+from graphnets.classifier.parts import planned
 from graphnets.cli.flags import options
 from graphnets.cli.keeping import Keeping, check_any, say_counts
 from graphnets.cli.terminal import progress_bar, quiet_tensorflow, say
@@ -54,8 +54,8 @@ class Cutting(NamedTuple):
         return PartOptions(top_k=top_k, resume=self.resume, **given)  # type: ignore[arg-type]
 
 
-def check_cutting(cutting: Cutting, keeping: Keeping, photos: Sequence[str], top_k: int) -> None:
-    """Raise an error for flags that contradict, and if parts cannot be written."""
+def check_cutting(cutting: Cutting, keeping: Keeping) -> None:
+    """Raise an error for flags that contradict."""
     if cutting.parts is None:
         given = [
             name for name in ("part_size", "part_format") if getattr(cutting, name) is not None
@@ -74,7 +74,6 @@ def check_cutting(cutting: Cutting, keeping: Keeping, photos: Sequence[str], top
             "--copy_to does not go with --parts, whose runs may end at any photo and go on; leave "
             "one of them out"
         )
-    check_parts(cutting.parts, photos, cutting.options(top_k))
 
 
 def write_parts(

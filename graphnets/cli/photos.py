@@ -71,7 +71,7 @@ def predict(**flags) -> None:
     for path in (graph, labels):
         check_readable(path)
     check_keeping(keeping, photos)
-    check_cutting(cutting, keeping, photos, top_k)
+    check_cutting(cutting, keeping)
     if cutting.parts is not None:
         with on_cluster(cluster):
             write_parts(cutting.parts, photos, (graph, labels, entry), cutting.options(top_k))

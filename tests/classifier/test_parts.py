@@ -3,13 +3,12 @@
 import functools
 import json
 import os
-import pickle
 from collections import Counter
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
+from elsewhere import Elsewhere
 from tiny import LABELS, a_head, pixels, saved, tiny_network
 
 from graphnets.classifier import export, parts
@@ -235,33 +234,6 @@ def test_names_that_are_no_utf_8_are_found_again(predicted, tmp_path):
         assert predicted(PartOptions(part_format=ending), folder).there == 1
 
 
-class Elsewhere(Workers):
-    """Workers that begin in another folder, take shards from the last on, and one of them twice."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    @contextmanager
-    def there(self):
-        before = os.getcwd()
-        os.chdir(self.folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)
-
-    def each(self, opened, work, shared, shards):
-        opened, work, shared = pickle.loads(pickle.dumps((opened, work, shared)))
-        numbered = list(enumerate(pickle.loads(pickle.dumps(list(shards)))))
-        with self.there():
-            thing = opened(shared)
-        for number, shard in reversed([*numbered, numbered[1]]):
-            with self.there():
-                done = pickle.dumps(work(thing, shard))
-            assert len(done) < 500
-            yield number, pickle.loads(done)
-
-
 def test_workers_write_the_same_parts_in_any_order_and_twice(
     predicted, photos, tmp_path, tmp_path_factory
 ):
@@ -357,6 +329,19 @@ def test_a_job_that_never_came_to_a_part_may_be_another_now(predicted):
         predicted(entry=InputOptions("wrong"))
     assert set(written()) == {"parts.json"}
     assert predicted().counts.read == COUNT
+
+
+def test_of_two_jobs_that_begin_in_one_folder_one_is_refused(predicted):
+    def other_begins(photos, **_):
+        photos = iter(photos)
+        yield next(photos)
+        os.rename("out/part-00000.jsonl", "aside")
+        predicted(PartOptions(top_k=1, part_size=16))
+        yield from photos
+
+    with pytest.raises(GraphnetsError, match="or has another job's parts.json now; name one that"):
+        predicted(progress=other_begins)
+    assert predicted(PartOptions(top_k=1, part_size=16)).there == 3
 
 
 def test_a_folder_of_other_files_is_refused(predicted):

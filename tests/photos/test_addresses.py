@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from graphnets.errors import GraphnetsError
+from graphnets.photos.folders import photo_paths
 from graphnets.photos.listing import scan
 
 NAMES = [f"{label}/{number}.png" for label in "ab" for number in range(4)]
@@ -95,3 +96,15 @@ def test_arrays_are_laid_out_on_this_machine_alone(memory, folder, tmp_path):
         with pytest.raises(GraphnetsError, match=message):
             scan(images, image_root=root)
     assert len(memory.find("/bucket")) == 9 and sorted(os.listdir(tmp_path)) == ["set", "t.npz"]
+
+
+def test_files_and_folders_at_any_depth_come_in_the_order_of_local_ones(memory, folder):
+    for name in (".hidden.png", ".git/0.png", "Thumbs.db", "a/deep/0.png", "a-b/0.png"):
+        memory.pipe(f"/bucket/set/{name}", b"")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    found = list(photo_paths([f"{AT}/b/1.png", AT, f"{AT}/none.png"]))
+    local = list(photo_paths([folder / "b/1.png", folder, folder / "none.png"]))
+    assert found == [path.replace(str(folder), AT) for path in local]
+    assert len(found) == 2 + len(NAMES) + 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -95,14 +96,16 @@ def extract_shard(spec: ShardSpec, photos: pd.DataFrame) -> pd.DataFrame:
     check_kind("spec", spec, ShardSpec, "a graphnets.ShardSpec")
     check_photos(photos, "path", "key", "problem", "place")
     global _kept
-    if _kept is None or _kept[0] != spec:
-        if _kept:
-            _kept[1].close()
-        _kept = spec, _Opened(spec)
-    return _kept[1].run(photos).told(photos)
+    with _one_shard:
+        if _kept is None or _kept[0] != spec:
+            if _kept:
+                _kept[1].close()
+            _kept = spec, _Opened(spec)
+        return _kept[1].run(photos).told(photos)
 
 
 _kept: tuple[ShardSpec, _Opened] | None = None  # of this process
+_one_shard = threading.Lock()  # engines call from threads, and a shard has threads of its own
 
 
 class _Opened:

@@ -218,7 +218,7 @@ def _start(ray, address: str) -> None:
     try:
         logging.getLogger("ray").setLevel(logging.ERROR)
         ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # plain ones, too, such as that a node has not begun in time
         reason = shown(str(error).strip().split("\n")[0])
         raise GraphnetsError(
             f"no Ray cluster answers at {address} ({reason}); start one with `ray start --head`, "

@@ -136,6 +136,12 @@ photo_flags = options(
         "with the columns path and label, or arrays X and y, .npz or .p.",
     ),
     table_flags,
+    click.option(
+        "--trust_keys",
+        is_flag=True,
+        help="Take the keys that a table has (photos.csv), and read no photo but for what is not "
+        "stored.",
+    ),
     network_flags,
     click.option(
         "--endpoint",

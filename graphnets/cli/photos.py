@@ -117,7 +117,8 @@ def extract(output: str, every: float, **flags) -> None:
     progress = progress_bar()
     network = opened(flags)
     with on_cluster(cluster):
-        photos = scan(flags["images"], progress, flags["image_root"], flags["multi_label"])
+        flagged = (flags[name] for name in ("image_root", "multi_label", "trust_keys"))
+        photos = scan(flags["images"], progress, *flagged)
         bottlenecks = Bottlenecks(network, flags["endpoint"], flags["bottleneck_dir"])
         photos = bottlenecks.add(photos, progress, lambda line: say(f"warning: {line}"))
     say_left_out(photos[photos.problem != ""])

@@ -42,7 +42,7 @@ class RetrainOptions:
     augmentation: how variants of the training photos are drawn; augmented_copies: how many of
     each (None: 8 if the augmentation is on, else 0; with 0 < copies and no augmentation,
     PHOTO_AUGMENTATION).
-    image_root: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
+    image_root, trust_keys: see `graphnets.scan`; split_seed, group_by: see `graphnets.split`.
     checkpoint_every: steps between checkpoints (0: none, but for the one
     on SIGTERM), in checkpoint_dir (None: in output_dir); resume: go on from the newest.
     earlier: the output_dir of a run whose head this one starts from: the weights of classes that it
@@ -79,6 +79,7 @@ class RetrainOptions:
     split_seed: int = 0
     group_by: str | None = None
     image_root: str | os.PathLike[str] | None = None
+    trust_keys: bool = False
     test_batch_size: int = -1
     trainable: str = ""
     augmentation: Augmentation = Augmentation()
@@ -125,6 +126,7 @@ class RetrainOptions:
         check_kind("training", self.training, TrainingOptions, "a graphnets.TrainingOptions")
         check_flag("resume", self.resume)
         check_flag("report", self.report)
+        check_flag("trust_keys", self.trust_keys)
         if self.image_root is not None:
             check_path("image_root", self.image_root)
         if self.group_by is not None:

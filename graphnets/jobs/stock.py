@@ -45,7 +45,7 @@ def listed(
     images: Images, options: RetrainOptions, progress: Progress, say: Callable[[str], object]
 ) -> pd.DataFrame:
     """The photos of a job, as `scan` lists them; GraphnetsError if they cannot be split."""
-    photos = scan(images, progress, options.image_root, options.multi_label)
+    photos = scan(images, progress, options.image_root, options.multi_label, options.trust_keys)
     tried = split(photos, **options.splitting)  # for real once it is known which can be read
     groups = f", {tried.group.nunique()} groups" if "group" in tried else ""
     copies = photos.attrs.get(UNITED, 0)

@@ -42,6 +42,7 @@ def scan(
     progress: Progress = no_progress,
     image_root: str | os.PathLike[str] | None = None,
     multi_label: bool = False,
+    trust_keys: bool = False,
 ) -> pd.DataFrame:
     """List the photos of a folder that has one sub-folder per class, or of a table.
 
@@ -51,6 +52,8 @@ def scan(
     as files. image_root: where relative paths begin (None: in the table's folder), or where photos
     out of arrays are laid out (None: in FILE.photos beside the file).
     multi_label: labels of one photo have "|" between, or are those of its copies.
+    trust_keys: take the keys that a table has in its column key, and open no photo: one that has
+    changed since is taken for what it was wherever its features are stored.
 
     Returns a table, sorted by label and path, with the columns
       path     the file
@@ -67,7 +70,7 @@ def scan(
     {'00_speed_limit_20': 3, '01_speed_limit_30': 3}
     >>> usable = photos[photos.problem == ""]
     """
-    photos = listed(images, progress, image_root, multi_label)
+    photos = listed(images, progress, image_root, multi_label, trust_keys)
     check_classes(photos)
     return photos
 
@@ -78,11 +81,13 @@ def listed(
     progress: Progress = no_progress,
     image_root: str | os.PathLike[str] | None = None,
     multi_label: bool = False,
+    trust_keys: bool = False,
 ) -> pd.DataFrame:
     """What `scan` returns, whatever its classes are."""
     check_progress(progress)
     check_flag("multi_label", multi_label)
-    photos = _with_keys(_rows(images, image_root, multi_label), progress)
+    check_flag("trust_keys", trust_keys)
+    photos = _with_keys(_rows(images, image_root, multi_label, trust_keys), progress)
     photos = united(photos) if multi_label else photos
     texts = [name for name in photos if name not in ("weight", "labels")]
     return photos.astype(dict.fromkeys(texts, object))  # of which pandas makes no other type
@@ -105,7 +110,10 @@ def loose(folder: str | os.PathLike[str], progress: Progress = no_progress) -> p
 
 
 def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
-    """The table of `scan` from one with path, label and problem."""
+    """The table of `scan` from one with path, label and problem, and a key where it is trusted."""
+    if "key" in photos:
+        first = ["path", "label", "key", "problem"]
+        return photos[[*first, *photos.columns.difference(first, sort=False)]]
     hashed = _keys(list(photos.path))
     keys = list(progress(hashed, total=len(photos), desc="reading photos"))
     problems = [old or new for old, (_, new) in zip(photos.problem, keys, strict=True)]
@@ -154,17 +162,24 @@ def _check_seen(first: str, keys: list[tuple[str, str]]) -> None:
 
 
 def _rows(
-    images: Images, image_root: str | os.PathLike[str] | None, multi_label: bool
+    images: Images,
+    image_root: str | os.PathLike[str] | None,
+    multi_label: bool,
+    trust_keys: bool,
 ) -> pd.DataFrame:
     check_kind("images", images, Images, IMAGES)
     if isinstance(images, pd.DataFrame) or is_table(images):
-        photos = tables.listed(images, image_root, multi_label)
+        photos = tables.listed(images, image_root, multi_label, trust_keys)
         _check_root(photos)
         return photos
     if image_root is not None:
         raise GraphnetsError(
             f"image_root is {shown(image_root)} and {shown(images)} is no table; wanted it for the "
             "relative paths of one"
+        )
+    if trust_keys:
+        raise GraphnetsError(
+            f"trust_keys is for tables, and {shown(images)} is a folder; leave it out"
         )
     paths = class_files(images)
     columns = {"path": [p for _, p in paths], "label": [label for label, _ in paths]}

@@ -27,6 +27,7 @@ COLUMNS = {  # by what is in use: pandas', retrain.py's users', GTSRB's, Kaggle'
     "split": ("split",),
     "group": ("group",),
     "weight": ("weight",),
+    "key": ("key",),
     "problem": ("problem",),  # of a photos.csv: why an earlier run left the row out
 }
 SPLIT_NAMES = {
@@ -53,22 +54,34 @@ def listed(
     images: pd.DataFrame | str | os.PathLike[str],
     image_root: str | os.PathLike[str] | None = None,
     multi_label: bool = False,
+    trust_keys: bool = False,
 ) -> pd.DataFrame:
     """The rows of a table of photos, checked, sorted by label and path.
 
     Returns the columns path (below image_root, else below the table's folder), label and problem,
     and, if the table has them, given_split ("training", "validation", "testing"), group and weight
-    (float64). Of rows that are there twice the later one has a problem. Raises GraphnetsError,
-    naming rows, for a table that cannot serve.
+    (float64), and with trust_keys the key. Of rows that are there twice the later one has a
+    problem. Raises GraphnetsError, naming rows, for a table that cannot serve.
     """
     if image_root is not None:
         check_path("image_root", image_root, "the folder that relative paths begin at")
     table = _read(images, image_root)
     rows = table.rows.copy()
+    if not trust_keys:
+        rows = rows.drop(columns="key", errors="ignore")
+    elif "key" not in rows:
+        raise GraphnetsError(
+            f"{table.name} has no column key to trust; wanted that of a photos.csv, or leave "
+            "trust_keys out"
+        )
     if "problem" not in rows:
         rows["problem"] = ""
     faults = _Faults(table)
     _check_texts(rows, faults, multi_label)
+    if "key" in rows:
+        sound = rows.key.str.fullmatch("[0-9a-f]{32}")
+        faults.add(~sound & (rows.problem == ""), "no key of 32 hex digits", rows.key)
+        rows["key"] = rows.key.where(sound, "")
     if "split" in rows:
         rows["split"] = rows.split.str.strip().str.lower()
         used = (rows.split != "") | (rows.problem == "")

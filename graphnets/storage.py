@@ -61,6 +61,7 @@ def check_address(address: str) -> None:
 
 def check_can_write(address: str) -> None:
     """Raise GraphnetsError unless files can be written below the address; one is, and removed."""
+    _refuse_read_only(address)  # by its own name, not the probe's
     probe = join(address, PROBE)
     with _as_storage_errors(address):
         write(probe, b"")
@@ -195,8 +196,7 @@ def upload(source: str | os.PathLike[str], address: str) -> None:
 def _whole(address: str) -> Iterator[tuple[Any, str]]:
     """Where to write: object storage shows nothing of what is not whole, a disk does."""
     system, path = _system(address)
-    if _protocol(address) in READ_ONLY:
-        raise StorageError(f"{shown(address)} can only be read; name another address to write to")
+    _refuse_read_only(address)
     with _told(address):
         if _protocol(address) not in ON_DISKS:
             yield system, path
@@ -206,6 +206,11 @@ def _whole(address: str) -> Iterator[tuple[Any, str]]:
         temporary = posixpath.join(folder, f".{name}.{uuid.uuid4().hex}")
         yield system, temporary
         system.mv(temporary, path)
+
+
+def _refuse_read_only(address: str) -> None:
+    if _protocol(address) in READ_ONLY:
+        raise StorageError(f"{shown(address)} can only be read; name another address to write to")
 
 
 def _info(address: str) -> dict:

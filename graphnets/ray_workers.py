@@ -10,12 +10,12 @@ import importlib
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from graphnets.errors import GraphnetsError, check_kind, check_whole, refused, shown
-from graphnets.workers import Workers, working
+from graphnets.workers import Result, Workers, working
 
 LOCAL, RUNNING = "ray://local", "ray"
 RETRIES = 10  # of a shard whose worker died, by Ray
@@ -76,7 +76,14 @@ class RayWorkers(Workers):
         threads = str(max(1, int(num_cpus)))
         self._settings = {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
 
-    def each(self, opened, work, shared, shards):  # noqa: D102 (of Workers)
+    def each(
+        self,
+        opened: Callable[[Any], Any],
+        work: Callable[[Any, Any], Result],
+        shared: Any,
+        shards: Iterable[Any],
+    ) -> Iterator[tuple[int, Result]]:
+        """See `Workers.each`. A shard is a task of Ray's."""
         import ray
 
         settings = self._settings | {n: os.environ[n] for n in SETTINGS if n in os.environ}

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from PIL import Image
 from world import write_photos
 
-from graphnets.features import bottlenecks as features
+from graphnets.features import running as features
 from graphnets.photos.listing import scan
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flowers17.py"

@@ -129,7 +129,7 @@ def test_in_another_place_a_row_is_equal_to_some_digits(network, photos, tmp_pat
 
 def test_rows_with_and_without_onednn_are_stored_apart(network, photos, tmp_path, monkeypatch):
     for on in (True, False):
-        monkeypatch.setattr("graphnets.features.bottlenecks.onednn", lambda on=on: on)
+        monkeypatch.setattr("graphnets.features.running.onednn", lambda on=on: on)
         store = Bottlenecks(network, None, tmp_path / "store")
         assert len(store.missing(photos)) == 60
         store.add(photos)

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from graphnets import __version__
+from graphnets.errors import GraphnetsError, shown
+
 Result = TypeVar("Result")
 
 
@@ -41,6 +44,22 @@ class _ThisProcess(Workers):
         thing = opened(shared)
         for number, shard in enumerate(shards):
             yield number, work(thing, shard)
+
+
+def unseen(path: str, reason: str) -> GraphnetsError:
+    """The error for a photo that is here and that a worker cannot open."""
+    return GraphnetsError(
+        f"a worker cannot open {shown(path)}, which is here ({shown(reason)}); put the photos "
+        "where all machines see them under the same name"
+    )
+
+
+def check_version(wanted: str) -> None:
+    """Called on a worker: GraphnetsError if it has another graphnets than the job's."""
+    if wanted != __version__:
+        raise GraphnetsError(
+            f"a worker has graphnets {__version__}, wanted {wanted} as where the job was started"
+        )
 
 
 _CURRENT: ContextVar[Workers | None] = ContextVar("workers", default=None)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graphnets import __version__, storage
 from graphnets.classifier.counts import Counts
 from graphnets.classifier.options import InputOptions, PartOptions
-from graphnets.classifier.tables import as_json, check_table, new_table
+from graphnets.classifier.tables import as_json, check_table, escaped, new_table
 from graphnets.errors import GraphnetsError, check_kind, check_path, refused, shown
 from graphnets.files import check_apart, reading, remove_abandoned, sha256, write_whole, writing
 from graphnets.photos.folders import BETWEEN, each_path, is_video, photo_paths
-from graphnets.workers import workers
+from graphnets.workers import check_version, unseen, workers
 
 if TYPE_CHECKING:
     from graphnets.classifier.predict import Classifier
@@ -284,11 +284,7 @@ def _opened(job: _Job) -> tuple[Classifier, _Job]:
     """Called by each worker. GraphnetsError if it would not write what belongs into the folder."""
     from graphnets.classifier.predict import Classifier
 
-    if job.described["graphnets"] != __version__:
-        raise GraphnetsError(
-            f"a worker has graphnets {__version__}, wanted {job.described['graphnets']} as where "
-            "the job was started"
-        )
+    check_version(job.described["graphnets"])
     for path, name in ((job.graph, "graph"), (job.labels, "labels")):
         if _sha256(path) != job.described[name]:
             raise GraphnetsError(
@@ -297,10 +293,7 @@ def _opened(job: _Job) -> tuple[Classifier, _Job]:
             )
     _check_own(job)
     if job.first is not None and not os.path.exists(_place(job, job.first)):
-        raise GraphnetsError(
-            f"a worker does not see {shown(job.first)}, which is here; put the photos where all "
-            "machines see them under the same name"
-        )
+        raise unseen(job.first, "No such file or directory")
     return Classifier(job.graph, job.labels, job.entry), job
 
 
@@ -362,7 +355,7 @@ def _counted(part: Path, problems: Path, paths: Sequence[str]) -> Counts:
         named.append(found["path"])
         counts.add({"problem": found["problem"]})
     if part.suffix == ".parquet":
-        named, paths = ([_escaped(path) for path in some] for some in (named, paths))
+        named, paths = ([escaped(path) for path in some] for some in (named, paths))
     if sorted(named) != sorted(paths):
         raise ValueError("other photos")
     return counts
@@ -384,7 +377,3 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
                 if "labels" in row:
                     row["labels"] = [{"label": n} for n in row["labels"].split(BETWEEN) if n]
                 yield row
-
-
-def _escaped(path: str) -> str:
-    return path.encode(errors="backslashreplace").decode()

@@ -190,6 +190,11 @@ class _JsonLines:
         self._file.close()
 
 
+def escaped(text: str) -> str:
+    """A text as Parquet takes it: what is no UTF-8 becomes \\udcff."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class _Parquet:
     """Columns with types; names that are no UTF-8 are escaped, as the format holds none."""
 
@@ -210,9 +215,7 @@ class _Parquet:
     def add(self, prediction: Prediction) -> None:
         self._rows.append(
             {
-                name: value.encode(errors="backslashreplace").decode()
-                if isinstance(value, str)
-                else value
+                name: escaped(value) if isinstance(value, str) else value
                 for name, value in _row(prediction).items()
             }
         )

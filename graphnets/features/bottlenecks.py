@@ -21,7 +21,7 @@ from graphnets.features.running import (
     identity_of,
     places_of,
 )
-from graphnets.features.shards import run_on
+from graphnets.features.shards import job_of, run_on
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import Network, check_network, endpoint_names
 from graphnets.photos.augmentation import Augmentation, check_augmentation, check_copies
@@ -171,8 +171,8 @@ class Bottlenecks:
         drawn = self._augmentation, self._seed
         workers = cluster()
         if workers:
-            spread = self.network, self._folder, stores, drawn
-            return run_on(workers, missing, places, spread, progress, warn)
+            job = job_of(self.network, self._folder, list(stores), drawn)
+            return run_on(workers, missing, places, job, stores.values(), progress, warn)
         extractor = Extractor(self.network, list(stores), *drawn)
         try:
             return extractor.run(missing, places, stores, progress)

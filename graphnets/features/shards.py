@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from graphnets.photos.augmentation import Augmentation
 from graphnets.photos.images import Progress, check_photos, no_progress
 from graphnets.photos.reading import BATCH
 from graphnets.storage import absolute
-from graphnets.workers import Workers
+from graphnets.workers import Workers, check_version, unseen
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _Opened:
         return self._extractor.run(missing, places, stores, no_progress)
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
     """What the shards of a cluster's job share: small, as it goes to each worker."""
 
     spec: ShardSpec
@@ -153,13 +153,9 @@ class _Done(NamedTuple):
     machine: str  # what may move last digits
 
 
-def _open(job: _Job) -> _Opened:
+def _open(job: Job) -> _Opened:
     """Called on a worker. GraphnetsError if its features would not be those of the job."""
-    if job.version != __version__:
-        raise GraphnetsError(
-            f"a worker has graphnets {__version__}, wanted {job.version} as where the job was "
-            "started"
-        )
+    check_version(job.version)
     opened = _Opened(job.spec)
     for endpoint, text in job.identities.items():
         wanted, here = json.loads(text), opened.identities[endpoint]
@@ -181,32 +177,29 @@ def run_on(
     workers: Workers,
     photos: pd.DataFrame,
     places: Mapping[str, int],
-    spread: tuple[Network, str | os.PathLike[str], Mapping[Endpoint, FeatureStore], tuple],
+    job: Job,
+    stores: Iterable[FeatureStore],
     progress: Progress,
     warn: Callable[[str], object],
 ) -> Found:
     """Let the workers of a cluster put photos into stores, which are read again when it is done.
 
-    places: of each key, where in its batch it lies. spread: the network, the folder and the stores,
-    and what variants are drawn by. Raises GraphnetsError for a network that workers cannot open,
-    and where they do not see the photos.
+    places: of each key, where in its batch it lies. Raises GraphnetsError where workers do not see
+    the photos, and would compute other features.
     """
-    network, folder, stores, drawn = spread
-    job = _job(network, folder, list(stores), drawn)
     found, machines = Found(), set()
-    sent: list[pd.DataFrame] = []
+    sent: dict[int, pd.Series] = {}
 
     def parts() -> Iterator[pd.DataFrame]:
-        for part in _cut(photos, places, workers.shard):
-            sent.append(part[["path"]])
+        for number, part in enumerate(_cut(photos, places, workers.shard)):
+            sent[number] = part.path
             yield part.assign(path=part.path.map(absolute))
 
     def each() -> Iterator[str]:
         """A path for each photo that is done, for the bar."""
         for number, done in workers.each(_open, _work, job, parts()):
             machines.add(done.machine)
-            paths = sent[number].path
-            sent[number] = sent[number].head(0)
+            paths = sent.pop(number)
             _check_seen(paths, done.found)
             found.add(done.found.named({absolute(path): path for path in paths}))
             yield from paths
@@ -215,7 +208,7 @@ def run_on(
         for _ in progress(each(), total=len(photos), desc="features", unit="photos"):
             pass
     finally:
-        for store in stores.values():
+        for store in stores:
             store.reopen()
     if len(machines) > 1:
         warn(
@@ -225,12 +218,13 @@ def run_on(
     return found
 
 
-def _job(
+def job_of(
     network: Network,
     folder: str | os.PathLike[str],
     endpoints: Sequence[Endpoint],
     drawn: tuple[Augmentation | None, int],
-) -> _Job:
+) -> Job:
+    """What `run_on` needs. GraphnetsError for a network that workers cannot open."""
     if network.opening is None:
         raise GraphnetsError(
             "a cluster's workers open the network by its weight file, and this one has trained "
@@ -249,7 +243,7 @@ def _job(
         dict(pictures),
     )
     identities = {e: json.dumps(identity_of(network, e, *drawn)) for e in endpoints}
-    return _Job(spec, __version__, identities)
+    return Job(spec, __version__, identities)
 
 
 def _check_seen(paths: pd.Series, found: Found) -> None:
@@ -257,10 +251,7 @@ def _check_seen(paths: pd.Series, found: Found) -> None:
     first = paths.iloc[0]
     if len(found.unopened) == paths.nunique() and os.access(first, os.R_OK):
         [reason, *_] = found.unopened.values()
-        raise GraphnetsError(
-            f"a worker cannot open {shown(first)}, which is here ({shown(reason)}); put the photos "
-            "where all machines see them under the same name"
-        )
+        raise unseen(first, reason)
 
 
 def _cut(photos: pd.DataFrame, places: Mapping[str, int], size: int) -> Iterator[pd.DataFrame]:

@@ -29,8 +29,7 @@ from graphnets.photos.images import (
     plain_text,
 )
 from graphnets.photos.labels import each_label, united
-from graphnets.storage import absolute
-from graphnets.workers import cluster
+from graphnets.workers import cluster, unseen
 
 Images = pd.DataFrame | str | os.PathLike
 IN_SHARD = 1024  # photos whose files one task of a cluster reads
@@ -132,7 +131,7 @@ def _keys(paths: list[str]) -> Iterator[tuple[str, str]]:
         return
     done: dict[int, list[tuple[str, str]]] = {}
     due = 0
-    named = [absolute(path) for path in paths]
+    named = [storage.absolute(path) for path in paths]
     parts = (named[start : start + IN_SHARD] for start in range(0, len(named), IN_SHARD))
     for number, keys in spread.each(_opened, _shard_keys, None, parts):
         done[number] = keys
@@ -155,10 +154,7 @@ def _shard_keys(_: None, paths: list[str]) -> list[tuple[str, str]]:
 def _check_seen(first: str, keys: list[tuple[str, str]]) -> None:
     """Raise GraphnetsError if a worker has found none of the files that are there."""
     if not any(key for key, _ in keys) and os.access(first, os.R_OK) and _key(first)[0]:
-        raise GraphnetsError(
-            f"a worker cannot open {shown(first)}, which is here ({keys[0][1]}); put the photos "
-            "where all machines see them under the same name"
-        )
+        raise unseen(first, keys[0][1])
 
 
 def _rows(

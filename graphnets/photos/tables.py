@@ -16,7 +16,7 @@ import pandas as pd
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError, check_path, shown
-from graphnets.files import reading
+from graphnets.files import check_readable, reading
 from graphnets.photos import arrays
 from graphnets.photos.folders import ARRAYS, BETWEEN, NAMED_TABLES, SPLITS, TEXTS
 from graphnets.photos.labels import joined
@@ -183,12 +183,11 @@ def _read(
 
 
 def _parquet(path: str | Path, name: str) -> pd.DataFrame:
-    data = _contents(path) if isinstance(path, str) else b""
     if isinstance(path, Path):
-        with reading(path):
-            pass
+        check_readable(path)
+    source = path if isinstance(path, Path) else io.BytesIO(_contents(path))
     try:
-        return pd.read_parquet(io.BytesIO(data) if isinstance(path, str) else path)
+        return pd.read_parquet(source)
     except ImportError:
         raise GraphnetsError(
             f"{name}: parquet files need pyarrow, which is not installed; `pip install pyarrow`, "

@@ -14,11 +14,10 @@ import time
 import numpy as np
 import pandas as pd
 
-from graphnets import on_ray
+from graphnets import __version__, on_ray
 from graphnets.features.bottlenecks import places_of
 from graphnets.features.running import Found
-from graphnets.features.shards import _cut, _Done, _open, _work, run_on
-from graphnets.networks.network import Opening
+from graphnets.features.shards import Job, ShardSpec, _cut, _Done, _open, _work, run_on
 from graphnets.workers import Workers
 from tests.benchmarks import waiting
 
@@ -35,11 +34,6 @@ class Waiting(Workers):
             yield number, _Done(Found(), "waiting")
 
 
-class _Network:
-    name, fingerprint, size, precision = "waiting", "none", (1, 1), "float32"
-    opening = Opening("alexnet", "random", 0, ())
-
-
 def table(count: int) -> pd.DataFrame:
     """Photos that are not there."""
     random = np.random.default_rng(0).integers(0, 1 << 63, (count, 2), dtype=np.uint64)
@@ -52,8 +46,8 @@ def measured(workers, count: int) -> tuple[float, float]:
     """Seconds for so many photos, and of them this process's own."""
     photos = table(count)
     start, own = time.perf_counter(), time.process_time()
-    spread = _Network(), ".", {}, (None, 0)
-    run_on(Waiting(workers), photos, places_of(photos), spread, lambda all_, **_: all_, print)
+    job, places = Job(ShardSpec("alexnet", "random"), __version__, {}), places_of(photos)
+    run_on(Waiting(workers), photos, places, job, [], lambda all_, **_: all_, print)
     return time.perf_counter() - start, time.process_time() - own
 
 

@@ -251,7 +251,7 @@ def test_workers_write_the_same_parts_in_any_order_and_twice(
         ("graph.pb", "graph.pb is another file to a worker, or has changed since; wanted the same"),
         ("labels.txt", "labels.txt is another file to a worker, or has changed since"),
         ("out/parts.json", "out is another folder to a worker, or has another job's parts.json"),
-        ("photos/0.png", "a worker does not see photos/0.png, which is here; put the photos where"),
+        ("photos/0.png", "a worker cannot open photos/0.png, which is here .No such file"),
     ],
 )
 def test_a_worker_that_sees_other_files_writes_nothing(own, tmp_path, monkeypatch, spoil, message):

@@ -4,19 +4,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from tiny import LABELS, a_head, by_hand, pixels, tiny_network, write_png
+from tiny import LABELS, by_hand, pixels, write_png
 
-from graphnets.classifier import export
 from graphnets.cli.commands import main
-
-
-@pytest.fixture(scope="module")
-def flags(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], a_head())
-    export.write_graph(folder / "graph.pb", graph_def)
-    export.write_labels(folder / "labels.txt", LABELS)
-    return ["--graph", folder / "graph.pb", "--labels", folder / "labels.txt"]
 
 
 def run(*arguments, expect=0):

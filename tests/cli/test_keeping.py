@@ -11,24 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from tiny import LABELS, a_head, features_by_hand, pixels, saved, tiny_network
+from tiny import a_head, features_by_hand, pixels, saved
 
-from graphnets.classifier import export
 from graphnets.classifier.predict import Classifier
 from graphnets.cli.commands import main
 from graphnets.training.unknown import learnt
 
 
-def exported(folder, head):
-    """The flags of the tiny network's classifier."""
-    graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], head)
-    export.write_graph(folder / "graph.pb", graph_def)
-    export.write_labels(folder / "labels.txt", LABELS)
-    return ["--graph", str(folder / "graph.pb"), "--labels", str(folder / "labels.txt")]
-
-
 @pytest.fixture(scope="module")
-def flags(tmp_path_factory):
+def flags(tmp_path_factory, exported):
     head = a_head()  # as it is it calls all photos ants
     head = head._replace(biases=head.biases - np.median(head.logits_of(features()), axis=0))
     return exported(tmp_path_factory.mktemp("own"), head)
@@ -63,16 +54,6 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "new_photos" / "broken.png").write_text("no picture")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def predict(flags):
-    def predict(*more, expect=0):
-        result = CliRunner().invoke(main, ["predict", *flags, *map(str, more)])
-        assert result.exit_code == expect, result.output
-        return result
-
-    return predict
 
 
 def test_tables_say_what_the_lines_say(predict, here):
@@ -136,7 +117,9 @@ def test_json_lines_alone_stand_on_the_output_while_photos_are_copied(predict, h
     assert done.stdout == plain and "20 photos classified, 1 left out" in done.stderr
 
 
-def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here, tmp_path):
+def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(
+    exported, here, tmp_path
+):
     head = a_head()._replace(independent=True)
     thresholds = np.quantile(head.probabilities(features()), 0.8, axis=0)  # 4 of 20 have each
     flags = exported(tmp_path, head._replace(thresholds=thresholds))
@@ -159,7 +142,7 @@ def test_several_labels_are_in_a_column_of_their_own_and_in_several_folders(here
     assert f"(none)  {sum(not labels for labels in named):6d}\n" in done.stdout
 
 
-def test_photos_of_no_class_have_a_folder_and_no_label(here, tmp_path):
+def test_photos_of_no_class_have_a_folder_and_no_label(exported, here, tmp_path):
     head, x = a_head(), features()
     found = learnt((x, np.arange(20) % 3), (x, head.probabilities(x)), 0.3, None)
     flags = exported(tmp_path, head._replace(unknown=found))

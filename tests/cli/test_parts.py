@@ -7,12 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
-from tiny import LABELS, a_head, pixels, saved, tiny_network
+from tiny import pixels, saved
 
-from graphnets.classifier import export
 from graphnets.classifier.predict import Classifier
-from graphnets.cli.commands import main
 
 KILLED = """
 import os, signal, sys
@@ -29,15 +26,6 @@ def ending(self, prediction):
 Table.add = ending
 main(sys.argv[2:])
 """
-
-
-@pytest.fixture(scope="module")
-def flags(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own")
-    graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], a_head())
-    export.write_graph(folder / "graph.pb", graph_def)
-    export.write_labels(folder / "labels.txt", LABELS)
-    return ["--graph", str(folder / "graph.pb"), "--labels", str(folder / "labels.txt")]
 
 
 opened = functools.cache(Classifier)
@@ -59,16 +47,6 @@ def here(tmp_path, monkeypatch):
         (tmp_path / "new_photos" / name).write_text("no picture")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def predict(flags):
-    def predict(*more, expect=0):
-        result = CliRunner().invoke(main, ["predict", *flags, *map(str, more)])
-        assert result.exit_code == expect, result.output
-        return result
-
-    return predict
 
 
 SMALL = "--parts", "out", "--part_size", 16, "new_photos"

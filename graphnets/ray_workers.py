@@ -20,6 +20,8 @@ from graphnets.workers import Result, Workers, working
 LOCAL, RUNNING = "ray://local", "ray"
 RETRIES = 10  # of a shard whose worker died, by Ray
 IN_HAND = 4  # shards that wait at Ray for each of the tasks that have room at a time
+# Ray's servers leave a client without the token unanswered.
+TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH if it wants a token, "
 SETTINGS = (  # of the process that starts the job, which decide what its workers compute
     "TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL", "ONEDNN_MAX_CPU_ISA",
 )  # fmt: skip
@@ -156,10 +158,10 @@ def on_ray(
     """Let the jobs in the block read photos, and run the frozen layers, on a Ray cluster.
 
     address: "ray" (the cluster that this machine is part of, or that RAY_ADDRESS names),
-    "ray://HOST:PORT" (as a client of one elsewhere), or "ray://local" (one on this machine's
-    cores, for as long as the block runs). num_cpus, num_gpus: what a task takes of a machine;
-    TensorFlow has as many threads. shard_size: photos of a task. A Ray that runs in this process
-    already is used as it is.
+    "ray://HOST:PORT" (as a client of one elsewhere; RAY_AUTH_MODE=token where it wants a token),
+    or "ray://local" (one on this machine's cores, for as long as the block runs). num_cpus,
+    num_gpus: what a task takes of a machine; TensorFlow has as many threads. shard_size: photos of
+    a task. A Ray that runs in this process already is used as it is.
     All machines must see photos, weights and store under the same names, and have the same
     graphnets and TensorFlow. What is stored is equal to the bit to that of one process, on machines
     of one kind. Training itself stays in this process.
@@ -218,18 +220,21 @@ def _imported():
 
 def _start(ray, address: str) -> None:
     import logging
+    import warnings
 
     where = {RUNNING: "auto", LOCAL: "local"}.get(address, address)
     local = {"include_dashboard": False} if address == LOCAL else {}
     main = signal.getsignal(signal.SIGTERM)
     try:
         logging.getLogger("ray").setLevel(logging.ERROR)
-        ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **local)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the error below says the same
+            ray.init(where, log_to_driver=False, logging_level=logging.ERROR, **local)
     except Exception as error:  # plain ones, too, such as that a node has not begun in time
         reason = shown(str(error).strip().split("\n")[0])
         raise GraphnetsError(
             f"no Ray cluster answers at {address} ({reason}); start one with `ray start --head`, "
-            "or take --cluster ray://local"
+            f"{TOKEN if where == address else ''}or take --cluster ray://local"
         ) from None
     finally:
         with contextlib.suppress(ValueError):  # not the main thread

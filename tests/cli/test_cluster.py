@@ -1,5 +1,9 @@
 """What --cluster is, and is not, before Ray is started."""
 
+import sys
+import warnings
+from types import SimpleNamespace
+
 import pytest
 from click.testing import CliRunner
 
@@ -32,7 +36,7 @@ def test_what_no_task_can_be_is_refused(wrong, message):
 
 
 def test_a_missing_ray_is_told_with_what_brings_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     message = r"a cluster needs Ray, which is not installed; pip install 'graphnets\[ray\]'"
     with pytest.raises(GraphnetsError, match=message), on_ray("ray://local"):
         pass
@@ -53,3 +57,24 @@ def test_predictions_on_a_cluster_come_in_parts(tmp_path):
     flags += ["--cluster", "ray://local", str(tmp_path / "a.jpg")]
     result = CliRunner().invoke(main, ["predict", *flags])
     assert "--cluster is for predictions in --parts; name their folder" in result.output
+
+
+@pytest.mark.parametrize(
+    "address, told",
+    [
+        ("ray://head:10001", "head`, set RAY_AUTH_MODE=token and .* wants a token, or take --clu"),
+        ("ray", "start one with `ray start --head`, or take --cluster ray://local"),
+    ],
+)
+def test_no_answer_is_one_sentence_and_a_client_hears_of_tokens(monkeypatch, address, told):
+    def unanswered(*_, **__):
+        warnings.warn("Ray Client connection timed out.", stacklevel=2)
+        raise ConnectionError("ray client connection timeout\nmore")
+
+    ray = SimpleNamespace(is_initialized=lambda: False, init=unanswered)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    message = rf"no Ray cluster answers at {address} \(ray client connection timeout\); .*{told}"
+    with warnings.catch_warnings(), pytest.raises(GraphnetsError, match=message):
+        warnings.simplefilter("error")
+        with on_ray(address):
+            pass

@@ -66,9 +66,8 @@ def test_a_job_that_is_over_before_the_signal_is_no_kill(tmp_path):
 
 @pytest.mark.parametrize("number, ending", [(0, signal.SIGKILL), (1, signal.SIGINT)])
 def test_convert_is_killed_at_its_first_file(tmp_path, number, ending):
-    np.savez(
-        tmp_path / "w.npz", **{"fc/W": np.ones((1 << 10, 1 << 11), "f"), "fc/b": np.ones(2048, "f")}
-    )
+    matrix = np.ones((1024, 2048), np.float32)
+    np.savez(tmp_path / "w.npz", **{"fc/W": matrix, "fc/b": matrix[0]})
     command = graphnets("convert", str(tmp_path / "w.npz"), "w.npy")
     converting = Job("convert", command, ["w.npy"])
     assert faults_of(converting, tmp_path, number, ending, Moment("change", 1)) == []

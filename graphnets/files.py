@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob
 import hashlib
 import os
+import platform
 import re
 import shutil
 import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +32,8 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", 
 # Also as a Path writes it, with one slash; one letter would be a disk of Windows.
 ADDRESS = re.compile(r"[A-Za-z][\w+.:-]+:/")
 LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
+MARK = 4  # hex digits in a temporary name, which tell the machine
+YOUNG = 2  # seconds
 
 
 @contextmanager
@@ -42,9 +46,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name}."
     remove_abandoned(path.parent, prefix, path.suffix)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+    prefix += _machine()
+    handle, name = _locked(lambda: tempfile.mkstemp(path.suffix, prefix, path.parent))
     try:
-        _lock(handle)
         yield Path(name)
         mask = os.umask(0)
         os.umask(mask)
@@ -61,10 +65,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A temporary folder in `parent`; one of this prefix that a killed process left is removed."""
     remove_abandoned(parent, prefix)
-    name = tempfile.mkdtemp(dir=parent, prefix=prefix)
-    handle = os.open(name, os.O_RDONLY)
+    handle, name = _locked(lambda: _opened_folder(parent, prefix + _machine()))
     try:
-        _lock(handle)
         yield Path(name)
     finally:
         shutil.rmtree(name, ignore_errors=True)
@@ -72,26 +74,90 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def remove_abandoned(parent: Path, prefix: str, suffix: str = "") -> None:
-    """Remove what `tempfile` named so and no living process has locked."""
-    names = f"{glob.escape(prefix)}{'[a-z0-9_]' * 8}{glob.escape(suffix)}"
-    for path in parent.glob(names) if fcntl else ():
-        with contextlib.suppress(OSError):  # another run's, or gone by now
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                # One that was made this moment may not be locked yet.
-                if os.fstat(handle).st_mtime < time.time() - 2 and _lock(handle):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            finally:
-                os.close(handle)
+    """Remove what `whole_file` or `scratch_folder` left there, and no living process has locked."""
+    names = re.compile(
+        rf"{re.escape(prefix)}([0-9a-f]{{{MARK}}})?[a-z0-9_]{{8}}{re.escape(suffix)}"
+    )
+    for path in parent.glob(f"{glob.escape(prefix)}*"):
+        if match := names.fullmatch(path.name):
+            remove_unlocked(path, 0 if match[1] == _machine() else YOUNG)
 
 
-def _lock(handle: int) -> bool:
+def remove_unlocked(path: Path, age: float = YOUNG, *first: Path) -> None:
+    """Remove a file or folder that no living process has locked, after the files `first`.
+
+    Nor one that changed in the last `age` seconds: it may be another machine's, whose locks are
+    not seen everywhere, or not locked yet.
+    """
+    if not fcntl:
+        return
+    with contextlib.suppress(OSError):  # another run's, or gone by now
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            old = not age or os.fstat(handle).st_mtime < time.time() - age
+            if old and lock(handle):
+                for one in first:
+                    one.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        finally:
+            os.close(handle)
+
+
+@functools.cache
+def _machine() -> str:
+    """Hex digits that differ from machine to machine: they mark what locks can be trusted for."""
+    try:
+        name = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        name = platform.node()
+    return hashlib.sha256(name.encode()).hexdigest()[:MARK]
+
+
+def _locked(make: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """What `make` makes, open and locked: another process may remove it before it is locked."""
+    while True:
+        handle, name = make()
+        lock(handle, wait=True)
+        if os.path.exists(name):
+            return handle, name
+        os.close(handle)
+
+
+def _opened_folder(parent: Path, prefix: str) -> tuple[int, str]:
+    while True:
+        name = tempfile.mkdtemp(None, prefix, parent)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(name, os.O_RDONLY), name
+
+
+def lock(handle: int, wait: bool = False) -> bool:
     """Lock an open file for as long as it is open; False if another process has it."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except (OSError, AttributeError):  # a file system, or a platform, without locks
         return False
     return True
+
+
+def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Move a file, or a link itself, to a name that is free; FileExistsError if it is not.
+
+    In one step where the file system has hard links; OSError as `os.replace` raises it.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        if not os.path.samestat(os.lstat(source), os.lstat(target)):  # as a kill would leave it
+            raise
+    except OSError:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL))  # the name is taken before the move
+        try:
+            os.replace(source, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+        return
+    os.unlink(source)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -190,7 +190,7 @@ class Plan:
     def _begin(self) -> None:
         """Take away what does not stay, and say of what the parts will be."""
         for name in sorted(os.listdir(self._folder)):
-            temporary = re.fullmatch(r"(\..+\.)\w{8}(\.\w+)", name)
+            temporary = re.fullmatch(r"(\..+\.)\w{8,12}(\.\w+)", name)
             if temporary and OURS.fullmatch(temporary[1].strip(".")):
                 remove_abandoned(self._folder, temporary[1], temporary[2])
             elif OURS.fullmatch(name) and not self._options.resume:

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError
-from graphnets.files import check_apart, check_writable, folder_name, scratch_folder, writing
+from graphnets.files import (
+    check_apart,
+    check_writable,
+    folder_name,
+    move_new,
+    scratch_folder,
+    writing,
+)
 
 if TYPE_CHECKING:
     from graphnets.classifier.predictions import Prediction
@@ -106,18 +113,13 @@ class Sorter:
     def _place(self, held: Path, folder: Path, name: str) -> None:
         """Give a file a name that is free, unless it is there already."""
         for target in map(folder.joinpath, numbered(name)):
-            try:  # the name is taken before anything moves there
-                os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+            try:
+                move_new(held, target)
             except FileExistsError:
                 if _same(held, target):
                     self.there += 1
                     return
                 continue
-            try:
-                os.replace(held, target)
-            except BaseException:
-                target.unlink()
-                raise
             self.copied += 1
             return
 

@@ -109,10 +109,11 @@ def new_table(path: str | os.PathLike[str], says: Says, keep_rows: bool = True) 
     """A table that takes its place at `path`, whole, when the block ends without an error.
 
     A block that a signal or a GraphnetsError ends leaves the rows so far beside it, unless they are
-    not to be kept: of a.csv in a.part.csv. What was at `path` stays then. Memory does not grow with
-    the rows.
+    not to be kept: of a.csv in a.part.csv, which the next whole table removes. What was at `path`
+    stays then. Memory does not grow with the rows.
     """
     path = Path(path)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
     with writing(path), whole_file(path) as temporary:
         rows = WRITERS[_ending(path)](temporary, says)
         table = Table(rows)
@@ -122,11 +123,13 @@ def new_table(path: str | os.PathLike[str], says: Says, keep_rows: bool = True) 
             rows.close()
             stopped = isinstance(error, KeyboardInterrupt | GraphnetsError)
             if keep_rows and table.count and stopped:
-                part = path.with_name(f"{path.stem}.part{path.suffix}")
-                shutil.copyfile(temporary, part)
+                with whole_file(part) as kept:
+                    shutil.copyfile(temporary, kept)
                 table.kept = part
             raise
         rows.close()
+    if keep_rows:
+        part.unlink(missing_ok=True)
 
 
 def _ending(path: str | os.PathLike[str]) -> str:

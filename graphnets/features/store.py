@@ -27,7 +27,7 @@ import numpy as np
 from graphnets.errors import GraphnetsError
 from graphnets.features.mirror import Mirror
 from graphnets.features.rows import Rows, gather
-from graphnets.files import write_whole
+from graphnets.files import YOUNG, lock, remove_unlocked, write_whole
 from graphnets.storage import is_address
 
 KEY_BYTES = 16
@@ -237,6 +237,7 @@ class FeatureStore:
 
     def _begin(self, shape: Sequence[int]) -> tuple[BinaryIO, ...]:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_empty()
         layout = {
             "layout": LAYOUT, "width": math.prod(shape), "shape": shape, "dtype": DTYPE.str,
         }  # fmt: skip
@@ -246,7 +247,19 @@ class FeatureStore:
             self._mirror.begin(stem)
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
         name = self.folder / stem
-        return tuple(open(name.with_suffix(end), "xb") for end in (".features", ".sums", ".keys"))
+        files = [open(name.with_suffix(".features"), "xb")]  # noqa: SIM115
+        lock(files[0].fileno())
+        files += [open(name.with_suffix(end), "xb") for end in (".sums", ".keys")]
+        return tuple(files)
+
+    def _remove_empty(self) -> None:
+        """Remove the files of runs that were killed before they had stored a row."""
+        if self._mirror:
+            return  # what is there is what is at the address
+        for rows in self.folder.glob(f"{self._prefix}*.features"):
+            sums, keys = rows.with_suffix(".sums"), rows.with_suffix(".keys")
+            if not keys.exists() or not keys.stat().st_size:
+                remove_unlocked(rows, YOUNG, keys, sums)
 
     def close(self) -> None:
         """Finish writing; what was added can be read now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import os
@@ -13,7 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from graphnets.errors import GraphnetsError, check_path, shown
-from graphnets.files import check_writable, folder_name, in_or_around, writing
+from graphnets.files import (
+    check_writable,
+    folder_name,
+    in_or_around,
+    move_new,
+    scratch_folder,
+    writing,
+)
 from graphnets.jobs.findings import Finding
 from graphnets.photos.folders import is_table
 from graphnets.photos.listing import Images
@@ -84,22 +92,25 @@ def _move(path: str, folder: Path) -> str:
     stem, ending = os.path.splitext(os.path.basename(path))
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    with writing(path):
         for number in count(1):
             target = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
-            try:  # the name is taken before anything moves there
-                os.close(os.open(target, os.O_CREAT | os.O_EXCL))
+            with contextlib.suppress(FileExistsError):
+                _move_to(path, target)
                 break
-            except FileExistsError:
-                continue
-    with writing(path):
-        try:
-            os.replace(path, target)
-        except OSError as error:
-            os.unlink(target)
-            if error.errno != errno.EXDEV:
-                raise
-            shutil.move(path, target)  # to another disk
     return str(target)
+
+
+def _move_to(path: str, target: Path) -> None:
+    try:
+        move_new(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with scratch_folder(target.parent, ".moving-") as scratch:  # from another disk
+            shutil.copy2(path, scratch / "file", follow_symlinks=False)
+            move_new(scratch / "file", target)
+        os.unlink(path)
 
 
 def _note(path: Path, row: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphnets.errors import GraphnetsError, check_flag, check_whole
-from graphnets.files import check_target, writing
+from graphnets.files import check_target, whole_file, writing
 from graphnets.jobs import findings
 from graphnets.jobs.aside import check_aside, move_aside
 from graphnets.jobs.findings import Finding
@@ -98,8 +98,8 @@ def check(
     drawn = 0
     if contact_sheet is not None and len(pairs):
         sheet, drawn = pairs_sheet(usable, pairs)
-        with writing(contact_sheet):
-            sheet.save(contact_sheet, "PNG")
+        with writing(contact_sheet), whole_file(contact_sheet) as temporary:
+            sheet.save(temporary, "PNG")
     moved = [] if move_to is None else move_aside(photos, found, move_to)
     return Checked(photos.drop(columns="listed"), found, drawn, moved)
 

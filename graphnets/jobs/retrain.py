@@ -124,6 +124,8 @@ def retrain(
         report_on_run(say, options.output_dir, options.graph_path, options.labels_path)
     if log.run:
         write_board(log.run, found, tested, say)
+    if options.saved_model_dir:  # the last, as a run that finds one refuses to begin
+        write_saved_model(options.saved_model_dir, graph_def, options.final_tensor_name)
     return Result(metrics, photos, found.head, tuned.network)
 
 
@@ -280,8 +282,6 @@ def _write_classifier(
         export.write_graph(options.graph_path, graph_def)
     with writing(options.labels_path):
         export.write_labels(options.labels_path, labels)
-    if options.saved_model_dir:
-        write_saved_model(options.saved_model_dir, graph_def, output)
     return graph_def
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +66,15 @@ class Checkpoints:
             self._found[phase] = self._newest_whole(phase)
         return self._found[phase]
 
-    def _newest_whole(self, phase: str) -> str | None:
+    def _steps(self, phase: str) -> list[int]:
+        """Those that a phase has checkpoints of."""
         names = [path.stem for path in self.folder.glob(f"{phase}-*.*")]
         numbers = {name.rpartition("-")[2] for name in names}
-        steps = sorted((int(number) for number in numbers if number.isdecimal()), reverse=True)
-        for step in steps:
+        return sorted(int(number) for number in numbers if number.isdecimal())
+
+    def _newest_whole(self, phase: str) -> str | None:
+        steps = self._steps(phase)
+        for step in reversed(steps):
             if _is_whole(path := str(self.folder / f"{phase}-{step}")):
                 return path
             self._say(f"warning: the checkpoint {path} is damaged and passed over")
@@ -92,11 +96,24 @@ class Checkpoints:
         found = self.latest(name)
         curves = _Curves(points)
         saver = tf.train.Saver([*variables, curves.variable], max_to_keep=self.keep)
+        self._tidy(name, saver)
         if found:
             saver.restore(session, found)
             curves.restore(session)
         with nullcontext(threading.Event()) if self._none else _sigterm() as asked:
             yield Phase(self, name, session, saver, asked, curves)
+
+    def _tidy(self, phase: str, saver: tf.train.Saver) -> None:
+        """Remove what a kill has left of a checkpoint; the saver removes those beyond `keep`."""
+        if self._none:
+            return
+        with suppress(OSError):
+            for path in self.folder.glob("*.*"):
+                unfinished = ".tempstate" in path.name or ".latest.tmp" in path.name
+                if unfinished or not path.with_suffix(".index").exists() and ".data-" in path.name:
+                    path.unlink()
+        there = [str(self.folder / f"{phase}-{step}") for step in self._steps(phase)]
+        saver.recover_last_checkpoints(there)
 
 
 class _Curves:
@@ -188,3 +205,5 @@ def _sigterm() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGTERM, before)
+    if asked.is_set():  # after the last step, where nothing heeded it
+        signal.raise_signal(signal.SIGTERM)

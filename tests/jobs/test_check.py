@@ -266,3 +266,18 @@ def test_wrong_arguments_are_told_before_a_photo_is_read(folder, reads, changes,
     with pytest.raises(GraphnetsError, match=message):
         check(folder, **changes)
     assert reads == []
+
+
+def test_a_contact_sheet_appears_whole(folder, tmp_path, monkeypatch):
+    put(folder / "hills" / "03.jpg", folder / "hills" / "copy.jpg")
+    sheet = tmp_path / "sheet.png"
+    sheet.write_bytes(b"before")
+
+    def half(self, path, *_, **__):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", half)
+    with pytest.raises(GraphnetsError, match="sheet.png cannot be written: No space left"):
+        check(folder, contact_sheet=sheet)
+    assert [path.read_bytes() for path in tmp_path.glob("*sheet*")] == [b"before"]

@@ -191,3 +191,19 @@ def test_a_store_that_is_removed_while_it_is_written_to(tmp_path):
 def test_other_errors_of_the_block_pass(tmp_path):
     with pytest.raises(KeyError), writing(tmp_path):
         raise KeyError
+
+
+def test_a_saved_model_is_the_last_so_that_a_killed_run_can_begin_again(
+    photo_folder, network, tmp_path, monkeypatch
+):
+    settings = options(tmp_path, saved_model_dir=tmp_path / "saved")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("graphnets.jobs.retrain.report_on_run", killed)
+        retrain(photo_folder, network, settings)
+    assert (tmp_path / "out" / "metrics.json").exists()
+    retrain(photo_folder, network, settings)
+    assert (tmp_path / "saved" / "saved_model.pb").exists()

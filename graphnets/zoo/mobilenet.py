@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphnets.errors import GraphnetsError
-from graphnets.zoo import archives
+from graphnets.zoo import archives, downloads
 
 FROZEN = r"(\./)?([\w.]*\w/)?(frozen_graph|[\w.]+_frozen)\.pb"  # as the two releases call it
-OFFICIAL = "http://download.tensorflow.org/models"
+OFFICIAL = f"{downloads.TENSORFLOW}/models"
 
 
 def places(name: str) -> tuple[str, ...]:

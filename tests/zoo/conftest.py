@@ -7,15 +7,15 @@ from fetching import SHA256, Site, sources
 from foreign import OURS
 
 from graphnets.weights import shapes
-from graphnets.zoo import fetch
+from graphnets.zoo import downloads, fetch
 
 
 @pytest.fixture
 def short_limits(monkeypatch):
     """What fails does so soon, and no proxy stands between."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 3)
-    monkeypatch.setattr(fetch, "STALLED_AFTER", 3)
+    monkeypatch.setattr(downloads, "ANSWER_WITHIN", 3)
+    monkeypatch.setattr(downloads, "STALLED_AFTER", 3)
 
 
 @pytest.fixture

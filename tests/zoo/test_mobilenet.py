@@ -36,7 +36,7 @@ def frozen():
 
 
 def test_the_addresses_are_the_official_ones():
-    official = "http://download.tensorflow.org/models"
+    official = "https://storage.googleapis.com/download.tensorflow.org/models"
     assert mobilenet.places("mobilenet_v1_1.0_224") == (
         f"{official}/mobilenet_v1_1.0_224_frozen.tgz",
         f"{official}/mobilenet_v1_2018_08_02/mobilenet_v1_1.0_224.tgz",

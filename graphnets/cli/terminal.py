@@ -19,7 +19,7 @@ import click
 
 from graphnets.classifier.options import OUTPUT
 from graphnets.classifier.run_files import REPORT
-from graphnets.errors import shown
+from graphnets.errors import GraphnetsError, shown
 from graphnets.files import stderr_closed
 from graphnets.jobs.options import FIGURES
 
@@ -44,22 +44,63 @@ class _Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """Let SIGINT and SIGTERM clean up, say so, and end with status 130 and 143."""
+    """Let SIGINT and SIGTERM clean up, say so, and end with status 130 and 143.
 
-    def terminate(*_: object) -> None:
-        raise _Terminated
+    Also where what they raise is swallowed, or becomes another exception, on its way through
+    TensorFlow.
+    """
+    came: list[int] = []
 
-    main = threading.current_thread() is threading.main_thread()  # signals are not for others
-    before = signal.signal(signal.SIGTERM, terminate) if main else None
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    with _handled(stop), _unswallowed(came):
+        try:
+            yield
+        except BaseException as error:
+            told = isinstance(error, GraphnetsError | click.ClickException | SystemExit)
+            if not isinstance(error, KeyboardInterrupt) and (told or not came):
+                raise
+            number = signal.Signals(came[0] if came else signal.SIGINT)
+            say(f"stopped by {number.name}", err=True)
+            raise SystemExit(128 + number) from None
+
+
+@contextlib.contextmanager
+def _handled(stop: Callable[[int, object], None]) -> Iterator[None]:
+    """SIGTERM, and SIGINT unless it is ignored, call `stop`; only a main thread gets signals."""
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
-    except KeyboardInterrupt as error:
-        number = signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT
-        say(f"stopped by {number.name}", err=True)
-        raise SystemExit(128 + number) from None
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _unswallowed(came: list[int]) -> Iterator[None]:
+    """Let a signal that came in a destructor, where Python drops exceptions, come again."""
+    before = sys.unraisablehook
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if came and isinstance(dropped.exc_value, KeyboardInterrupt):
+            timer = threading.Timer(0.05, os.kill, (os.getpid(), came[0]))
+            timer.daemon = True
+            timer.start()
+        else:
+            before(dropped)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def progress_bar(verbosity: str = "INFO") -> Callable:

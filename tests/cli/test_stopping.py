@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -34,3 +35,36 @@ def test_a_signal_ends_a_command_with_a_word_and_leaves_nothing(tmp_path, number
     _, errors = run.communicate(timeout=30)
     assert (run.returncode, errors) == (status, f"stopped by {number.name}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+SWALLOWED = """
+import sys, time
+from graphnets.cli.terminal import stopping
+
+class Dropping:
+    def __del__(self):
+        time.sleep(60)
+
+with stopping():
+    print("ready", flush=True)
+    {body}
+"""
+BODIES = {
+    "a destructor drops it": "x = Dropping(); del x; time.sleep(60)",
+    "it becomes another": "try: time.sleep(60)\n    except KeyboardInterrupt: raise SystemError",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_command_whatever_becomes_of_its_exception(body, number, status):
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += SWALLOWED.format(body=body)
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    run.send_signal(number)
+    _, errors = run.communicate(timeout=30)
+    assert (run.returncode, errors) == (status, f"stopped by {number.name}\n")

@@ -274,7 +274,7 @@ def test_a_contact_sheet_appears_whole(folder, tmp_path, monkeypatch):
     sheet.write_bytes(b"before")
 
     def half(self, path, *_, **__):
-        Path(path).write_bytes(b"half")
+        path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", half)

@@ -283,8 +283,13 @@ def test_what_a_kill_left_of_checkpoints_is_removed_and_no_more_are_kept(network
     mine = Checkpoints(tmp_path, 5, keep=2)
     with pytest.raises(KeyboardInterrupt):
         trained(network, mine, progress=killed_after(22))
-    for name in ("training-25.data-00000-of-00001", "training-25.index.tempstate7",
-                 "training-25.data-00000-of-00001.tempstate7", "training.latest.tmp0a"):  # fmt: skip
+    data = "training-25.data-00000-of-00001"
+    for name in (
+        data,
+        f"{data}.tempstate7",
+        "training-25.index.tempstate7",
+        "training.latest.tmp0",
+    ):
         (mine.folder / name).write_bytes(b"half")
     again = Checkpoints(tmp_path, 0, keep=2, resume=True)
     with pytest.raises(Stopped):

@@ -122,7 +122,7 @@ def retrain(
     if options.report:
         say("writing report.html")
         report_on_run(say, options.output_dir, options.graph_path, options.labels_path)
-    board = log.run and partial(write_board, log.run, found, tested, say)
+    board = partial(write_board, log.run, found, tested, say) if log.run else None
     _write_last(board, graph_def, options)
     return Result(metrics, photos, found.head, tuned.network)
 

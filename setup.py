@@ -50,7 +50,7 @@ setup(
             "pytest>=7.4",
             "pytest-xdist>=3.3",
             "imagehash>=4.3",
-            "opencv-python-headless<5",
+            "opencv-python-headless>=4.8,<5",
             "onnx>=1.16",
             "onnxruntime>=1.18",
             "pyarrow>=15",

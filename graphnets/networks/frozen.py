@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from itertools import chain
 
 import tensorflow.compat.v1 as tf
@@ -13,27 +12,21 @@ from tensorflow.python.framework import op_def_registry
 from graphnets.errors import GraphnetsError
 from graphnets.files import reading
 from graphnets.networks import soundness
+from graphnets.networks.allowed import ALLOWED
 
-# Ops that reach outside of the graph (files, Python, other hosts), though TensorFlow's registry
-# calls them stateless: Abort ends the process, ImmutableConst maps a file, and Dataset, Proto and
-# VocabRemapping ops read files named by their inputs or attributes.
-REACHES_OUT = re.compile(
-    r"File|Dataset|PyFunc|Reader|Snapshot|Debug|TPU|Xla|^Load|^Save|^Restore|"
-    r"^Abort$|^ImmutableConst$|Proto|VocabRemapping"
-)
-# Stateful by the registry, but with no state beyond the graph's own.
-HARMLESS = re.compile(
-    r"^(Assert|Case|CheckNumerics(V2)?|If|Multinomial|Random(?!ShuffleQueue)\w*|"
-    r"StatefulPartitionedCall|TensorArray\w*|While)$"
-)
+LOWERED = "_lower_using_switch_merge"  # into ops of their own, which a session can stop
+LOWERS = ("Case", "If", "While", "StatelessCase", "StatelessIf", "StatelessWhile")
+SETTINGS = {"config", "config_proto", "executor_type"}  # of a call's own session
+KEPT = ("_output_shapes", LOWERED)  # of the attributes that no op has declared
+NAMED = 8  # ops that an error names before it says "..."
 
 
 def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     """Read a frozen GraphDef from a .pb file, refusing one that could do more than compute.
 
-    The devices that it was made for are left out: what has them here is not known.
-    Raises GraphnetsError if the file is missing, is no GraphDef, holds an op that reads or
-    writes files, runs Python or keeps state, or no graph that TensorFlow can import.
+    The devices that it was made for are left out, and all else that ties it to where it was made.
+    Raises GraphnetsError if the file is missing, is no GraphDef, holds an op that is not known to
+    do no more than compute (`allowed`), or no graph that TensorFlow can import.
 
     >>> graph_def = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
     >>> graph_def.node[0].name
@@ -48,34 +41,45 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     if not graph_def.node:
         raise GraphnetsError(f"{path} holds no graph; wanted a frozen GraphDef, a .pb file")
     refuse_dangerous_ops(graph_def, str(path))
+    forget_surroundings(graph_def)
     soundness.check(graph_def, str(path))
-    forget_devices(graph_def)
     return graph_def
 
 
-def forget_devices(graph_def: tf.GraphDef) -> None:
-    """Take the devices out that a graph was made for: what has them here is not known."""
-    bodies = [function.node_def for function in graph_def.library.function]
-    for node in chain(graph_def.node, *bodies):
+def forget_surroundings(graph_def: tf.GraphDef) -> None:
+    """Take out what ties a graph to where it was made, and what TensorFlow would do for it alone.
+
+    Devices and what lies on one of them, kernels and compilers by name, sessions' configurations,
+    gradients that are Python's. Loops become ops that a session can stop.
+    """
+    functions = graph_def.library.function
+    for node in chain(graph_def.node, *(function.node_def for function in functions)):
         node.device = ""
+        for name in [name for name in node.attr if name[:1] == "_" and name not in KEPT]:
+            del node.attr[name]
+        if node.op in LOWERS:
+            node.attr[LOWERED].b = True
+        for name in SETTINGS & node.attr.keys():
+            node.attr[name].s = b""
+    for function in functions:
+        function.attr.clear()
+    if functions:  # else clearing would make a library
+        graph_def.library.ClearField("gradient")
+        graph_def.library.ClearField("registered_gradients")
 
 
 def refuse_dangerous_ops(graph_def: tf.GraphDef, source: str) -> None:
-    """Raise GraphnetsError if an op in the graph or its functions reaches outside of the graph."""
+    """Raise GraphnetsError unless all ops in the graph and its functions are `allowed`."""
     ops = {node.op for node in graph_def.node}
     functions = {function.signature.name for function in graph_def.library.function}
     for function in graph_def.library.function:
         ops.update(node.op for node in function.node_def)
     calls = {name for name in functions if op_def_registry.get(name) is None}
-    refused = sorted(op for op in ops - calls if _is_refused(op))
+    refused = sorted(ops - calls - ALLOWED.keys())
     if refused:
+        more = ", ..." if len(refused) > NAMED else ""
         raise GraphnetsError(
-            f"{source} has the op(s) {', '.join(refused)}, which can reach files, run code or keep "
-            "state; wanted a frozen graph that only computes"
+            f"{source} has the op(s) {', '.join(refused[:NAMED])}{more}, which are not known to do "
+            "no more than compute (others can reach files, run code or keep state); wanted a "
+            "frozen graph of a network"
         )
-
-
-def _is_refused(op: str) -> bool:
-    known = op_def_registry.get(op)
-    stateful = known is not None and known.is_stateful and not HARMLESS.match(op)
-    return known is None or stateful or bool(REACHES_OUT.search(op))

@@ -57,15 +57,17 @@ def _called(node: tf.NodeDef, functions: Mapping) -> str:
 
 def _resolved(outputs: Mapping[str, list[str]], name: str) -> list[str]:
     """The inputs that stand for one: what a call's body gives."""
-    while node_name(name) in outputs:
+    for _ in range(len(outputs) + 1):
+        if node_name(name) not in outputs:
+            return [name]
         results = outputs[node_name(name)]
         if name[0] == "^":
-            return [f"^{node_name(result)}" for result in results]
+            return [f"^{node_name(found)}" for one in results for found in _resolved(outputs, one)]
         place = int(name.partition(":")[2] or 0)
         if place >= len(results):
             raise ValueError(f"a call has no output {name}")
         name = results[place]
-    return [name]
+    raise ValueError(f"{name} is its own input")
 
 
 def _body(

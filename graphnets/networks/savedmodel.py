@@ -68,13 +68,13 @@ def read_saved_model(folder: str | os.PathLike[str], signature: str = "") -> Mod
     chosen = _signature(meta, source, signature)
     outputs = [chosen.outputs[name].name for name in sorted(chosen.outputs)]
     graph_def = meta.graph_def
-    soundness.check(graph_def, source)
+    soundness.check_nodes(graph_def, source)  # no import: TensorFlow runs what shapes depend on
     with soundness.refusing(source):
         computing, outputs = inlined(graph_def, outputs)
         values = _Values(graph_def, meta.saver_def.restore_op_name, Path(folder))
         result = _frozen(computing, values, outputs)
     frozen.refuse_dangerous_ops(result, source)
-    frozen.forget_devices(result)
+    frozen.forget_surroundings(result)
     soundness.check(result, source)
     return Model(result, outputs)
 

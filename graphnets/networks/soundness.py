@@ -18,6 +18,7 @@ from graphnets.errors import GraphnetsError, check_kind
 WANTED = "a GraphDef, as graphnets.read_graph_def(file) or graph.as_graph_def() gives"
 SMALL = 1024  # bytes of a Const from which on its values decide no shapes
 ROOM = 64 << 20  # bytes that the Consts may take beyond those of the graph: one can fill a shape
+MOST_NODES = 200_000  # the largest networks have some ten thousand
 MOST_OUTPUTS = 1 << 16  # of one node
 LARGEST = 1 << 30  # bytes of a tensor, for one picture
 
@@ -52,20 +53,31 @@ def running(source: str) -> Iterator[None]:
 
 
 def check(graph_def: tf.GraphDef, source: str = "the graph") -> None:
-    """Raise GraphnetsError unless TensorFlow can import the GraphDef, safely and in memory."""
+    """Raise GraphnetsError unless TensorFlow can import the GraphDef, safely and in memory.
+
+    Importing runs ops on whose constant inputs a shape depends: a stranger's are `allowed` first.
+    """
     check_kind("graph_def", graph_def, tf.GraphDef, WANTED)
+    check_nodes(graph_def, source)
     with refusing(source):
-        nodes = [*graph_def.node]
-        for function in graph_def.library.function:
-            nodes += function.node_def
-        _check_constants(nodes, graph_def.ByteSize() + ROOM)
-        _check_counts(nodes)
-        _check_calls(graph_def.library)
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(_without_values(graph_def), name="")
         for op in graph.get_operations():
             for tensor in op.outputs:
                 _check_size(tensor)
+
+
+def check_nodes(graph_def: tf.GraphDef, source: str) -> None:
+    """Raise GraphnetsError for what can be told as unsound without importing the graph."""
+    with refusing(source):
+        nodes = [*graph_def.node]
+        for function in graph_def.library.function:
+            nodes += function.node_def
+        if len(nodes) > MOST_NODES:
+            raise ValueError(f"it has {len(nodes):,} nodes, more than any network")
+        _check_constants(nodes, graph_def.ByteSize() + ROOM)
+        _check_counts(nodes)
+        _check_calls(graph_def.library)
 
 
 def imported(

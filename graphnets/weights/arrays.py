@@ -217,6 +217,10 @@ def write_npz(path: str | os.PathLike[str], weights: Weights) -> None:
 
 def write_safetensors(path: str | os.PathLike[str], weights: Weights) -> None:
     """Write weights as `SafetensorsWeights` reads them; the same weights give the same bytes."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    save_file(_named(weights), path)
+    try:
+        save_file(_named(weights), path)
+    except SafetensorError as error:  # also where the disk is full
+        raise OSError(str(error)) from None

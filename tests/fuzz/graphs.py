@@ -145,13 +145,15 @@ def predicted(path, labels, **options):
 
 
 def _plainly(path, feed, name):
-    """What TensorFlow alone gives, on the devices that there are."""
+    """What TensorFlow alone gives, on the devices that there are and without others' attributes."""
     import tensorflow.compat.v1 as tf
     from graphs import run
 
     graph_def = tf.GraphDef.FromString(path.read_bytes())
     for node in graph_def.node:
         node.device = ""
+        for key in [key for key in node.attr if key[:1] == "_"]:
+            del node.attr[key]
     return run(graph_def, feed, name)
 
 

@@ -88,7 +88,9 @@ def one_op(op, inputs=(), **attributes):
 ])  # fmt: skip
 def test_an_op_that_does_more_than_compute_is_refused(op, tmp_path):
     path = graphs.write(tmp_path / "g.pb", one_op(op))
-    with pytest.raises(GraphnetsError, match=rf"g\.pb has the op\(s\) {op}, which can reach files"):
+    with pytest.raises(
+        GraphnetsError, match=rf"g\.pb has the op\(s\) {op}, which are not known to do"
+    ):
         frozen.read_graph_def(path)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+from graphnets import forks as forks  # which has to be there before a fork is
+
 __version__ = "0.1.0"
 
 _ROOMS = {  # the public names, by the module that each lives in

@@ -1,49 +1,115 @@
 """Sessions that a forked process is refused, where it would wait for ever.
 
 TensorFlow's threads do not come along into a child process of `os.fork`, not even for a session
-that is made there, once the parent has had one.
+that is made there, once the parent has had one or has computed eagerly.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow.compat.v1 as tf
 
+from graphnets import forks
 from graphnets.errors import GraphnetsError
 
-_process = 0  # that had the first session; 0: none has had one
+# ops that go round, or call what may
+LOOPS = frozenset(
+    """
+    Case If NextIteration PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf
+    StatelessWhile While
+""".split()
+)
+LONGEST = 600  # seconds of one run of a graph with loops: one from a stranger may have no end
 
 
 class Session(tf.Session):
-    """A `tf.Session` whose use raises GraphnetsError in a fork of a process that has had one."""
+    """A `tf.Session` whose use raises GraphnetsError in a fork of a process that has had one.
+
+    A run of a graph with loops that takes over LONGEST seconds raises GraphnetsError.
+    """
 
     def __init__(self, graph: tf.Graph | None = None, config: tf.ConfigProto | None = None) -> None:
-        global _process
-        _check_process()
-        _process = os.getpid()
+        claim()
+        config = config or tf.ConfigProto()
+        # without a thread to spare, none could watch the time
+        if config.inter_op_parallelism_threads >= 0 and _goes_round(graph):
+            config.operation_timeout_in_ms = config.operation_timeout_in_ms or 1000 * LONGEST
         super().__init__(graph=graph, config=config)
 
     def run(self, *arguments: Any, **options: Any) -> Any:
         """As `tf.Session.run`."""
-        _check_process()
-        return super().run(*arguments, **options)
+        check_process()
+        with _stopped_in_words():
+            return super().run(*arguments, **options)
 
     def make_callable(self, *arguments: Any, **options: Any) -> Callable:
         """As `tf.Session.make_callable`."""
         call = super().make_callable(*arguments, **options)
 
         def checked(*values: Any) -> Any:
-            _check_process()
-            return call(*values)
+            check_process()
+            with _stopped_in_words():
+                return call(*values)
 
         return checked
 
 
-def _check_process() -> None:
-    if _process not in (0, os.getpid()):
+def _goes_round(graph: tf.Graph | None) -> bool:
+    """Whether a graph (None: the default one) may have loops, out of functions or in them."""
+    operations = (graph or tf.get_default_graph()).get_operations()
+    return any(operation.type in LOOPS for operation in operations)
+
+
+@contextlib.contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    """Say as a GraphnetsError that a run was ended because it took too long."""
+    try:
+        yield
+    except tf.errors.DeadlineExceededError as error:
+        raise GraphnetsError(
+            f"the graph ran for over {LONGEST} s, as one whose loop has no end: {error.message}; "
+            "give it fewer photos at a time, if its loop has one"
+        ) from error
+
+
+class Later:
+    """The session of a graph, opened once, where it is first asked for; threads may share it.
+
+    Until then the process may be forked: each child has a session of its own. Raises GraphnetsError
+    where there can be none.
+    """
+
+    def __init__(self, graph: tf.Graph) -> None:
+        check_process()
+        self._graph = graph
+        self._opening = threading.Lock()
+        self._session: Session | None = None
+
+    def __call__(self) -> Session:
+        """The session, the same at each call."""
+        if self._session is None:
+            claim()  # a fork from here on might find the lock taken
+            with self._opening:
+                self._session = self._session or Session(graph=self._graph)
+        return self._session
+
+
+def claim() -> None:
+    """Tell forks that come from now on that they cannot have TensorFlow.
+
+    Raises GraphnetsError in a process that cannot have it itself.
+    """
+    check_process()
+    forks.used = True
+
+
+def check_process() -> None:
+    """Raise GraphnetsError in a process where TensorFlow would wait for ever."""
+    if forks.lost:
         raise GraphnetsError(
             "this process was forked from one that has used TensorFlow, whose threads it lacks; "
             'start processes with multiprocessing.get_context("spawn"), and open networks and '

@@ -1,16 +1,27 @@
 """A forked process is told that it cannot use TensorFlow, in place of waiting for ever."""
 
+import contextlib
+import gc
+import multiprocessing
 import os
+import pickle
+import random
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
+from spawned import scores_of
 from tiny import LABELS, a_head, pixels, saved, tiny_network
 
 import graphnets
-from graphnets import sessions
+from graphnets import forks
 from graphnets.classifier import export
 from graphnets.errors import GraphnetsError
 from graphnets.training.tune import Pictures
@@ -80,10 +91,112 @@ def test_what_runs_tensorflow_in_a_fork_says_what_to_do(folder):
     assert len(store.add(photos)) == 40  # the parent goes on
 
 
-def test_a_process_that_had_no_session_before_the_fork_may_have_its_own(folder, monkeypatch):
-    monkeypatch.setattr(sessions, "_process", 0)
-    opened(folder)
-    assert sessions._process == os.getpid()
+@pytest.fixture
+def unused(monkeypatch):
+    """A process that has not used TensorFlow, in the eyes of its forks."""
+    monkeypatch.setattr(forks, "used", False)
+    monkeypatch.setattr(forks, "TASKS", Path("/nowhere"))
+
+
+def test_a_fork_is_told_of_the_session_of_this_library_where_threads_have_no_names(folder, unused):
+    assert in_a_fork(lambda: len(opened(folder).labels)) == "3"
+    opened(folder)._session  # noqa: B018
+    assert in_a_fork(lambda: opened(folder)) == TOLD
+
+
+def test_a_fork_is_told_of_what_others_have_used_tensorflow_for(folder, monkeypatch):
+    with tf.Session(graph=tf.Graph()):
+        monkeypatch.setattr(forks, "used", False)  # by this library
+        assert in_a_fork(lambda: opened(folder)) == TOLD
+        assert in_a_fork(lambda: in_a_fork(lambda: opened(folder))) == repr(TOLD)
+
+
+PREFORKED = """
+import os, sys
+from pathlib import Path
+
+import graphnets
+from test_sessions import in_a_fork
+
+folder = Path(sys.argv[1])
+paths = sorted(folder.glob("photos/*/*.png"))
+classifier = graphnets.Classifier(folder / "graph.pb", folder / "labels.txt")
+explainer = graphnets.Explainer(folder / "graph.pb", folder / "labels.txt")
+
+def answers():
+    heats = [explanation.heat.tobytes() for explanation in explainer.explain(paths[:3])]
+    return list(classifier.predict(paths)) == list(classifier.predict(paths)), hash_of(
+        [classifier.scores(path).tobytes() for path in paths] + heats
+    )
+
+def hash_of(parts):
+    import hashlib
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+children = [in_a_fork(answers) for _ in range(2)]
+assert children == [repr(answers())] * 2, children
+assert in_a_fork(answers).startswith("this process was forked"), in_a_fork(answers)
+"""
+
+
+@pytest.mark.long
+def test_children_of_a_process_that_has_only_opened_a_classifier_answer_as_it_does(folder):
+    here = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PREFORKED, folder],
+        env=os.environ | {"PYTHONPATH": here},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+@pytest.mark.long
+def test_a_spawned_process_takes_a_classifier_and_answers_to_the_bit(folder):
+    paths = sorted(folder.glob("photos/*/*.png"))
+    classifier = opened(folder)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        elsewhere = pool.submit(scores_of, classifier, paths).result(100)
+    np.testing.assert_array_equal(elsewhere, scores_of(classifier, paths))
+
+
+def test_what_is_pickled_is_small_and_comes_back_as_what_it_was(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    [path] = folder.glob("photos/a/0.png")
+    options = graphnets.InputOptions()
+    for thing in (
+        graphnets.Classifier("graph.pb", "labels.txt", options),
+        graphnets.Explainer("graph.pb", "labels.txt", layer="conv1"),
+        graphnets.Explainer("graph.pb", "labels.txt", occlusion=True),
+    ):
+        monkeypatch.chdir(folder)
+        written = pickle.dumps(thing)
+        monkeypatch.chdir("/")
+        again = pickle.loads(written)
+        assert len(written) < 1000 and type(again) is type(thing)
+        np.testing.assert_array_equal(again.scores(path), thing.scores(path))
+        if isinstance(thing, graphnets.Explainer):
+            [[one], [other]] = ([*x.explain(path)] for x in (thing, again))
+            np.testing.assert_array_equal(one.heat, other.heat)
+            assert again.layer == thing.layer
+
+
+@pytest.mark.parametrize("changed", ["graph", "labels"])
+def test_a_classifier_that_was_pickled_is_not_opened_from_other_files(folder, changed):
+    written = pickle.dumps(opened(folder))
+    if changed == "graph":
+        another = a_head()._replace(weights=np.zeros((6, 3), np.float32))
+        graph_def = export.classifier_graph_def(tiny_network(), ["conv2"], another)
+        export.write_graph(folder / "graph.pb", graph_def)
+    else:
+        export.write_labels(folder / "labels.txt", LABELS[::-1])
+    with pytest.raises(GraphnetsError) as caught:
+        pickle.loads(written)
+    assert str(caught.value) == (
+        f"{folder / 'graph.pb'} or {folder / 'labels.txt'} is another file than when the "
+        "classifier was pickled; open a graphnets.Classifier of them again"
+    )
 
 
 def test_eight_threads_at_a_time_agree_with_one(folder):
@@ -94,3 +207,53 @@ def test_eight_threads_at_a_time_agree_with_one(folder):
         runs = list(pool.map(lambda _: list(classifier.predict(paths)), range(8)))
     np.testing.assert_array_equal(scores, alone)
     assert runs == [together] * 8
+
+
+def test_predictions_that_are_taken_in_turns_or_dropped_leave_nothing_behind(folder):
+    classifier, paths = opened(folder), sorted(folder.glob("photos/*/*.png"))
+    alone, operations = list(classifier.predict(paths)), len(classifier._graph.get_operations())
+    seeds, threads = (random.getstate(), repr(np.random.get_state())), threading.active_count()
+    assert list(zip(*[classifier.predict(paths) for _ in range(3)], strict=True)) == [
+        (prediction,) * 3 for prediction in alone
+    ]
+    for place in (0, 1, 17, 39):
+        dropped, closed = classifier.predict(paths), classifier.predict(paths)
+        assert [next(dropped) for _ in range(place)] == alone[:place]
+        assert [next(closed) for _ in range(place)] == alone[:place]
+        closed.close()
+        del dropped
+        gc.collect()
+        assert threading.active_count() == threads
+    assert list(classifier.predict(paths)) == alone
+    assert len(classifier._graph.get_operations()) == operations
+    assert (random.getstate(), repr(np.random.get_state())) == seeds
+
+
+def test_other_classifiers_come_and_go_beside_one_that_works(folder):
+    classifier, paths = opened(folder), sorted(folder.glob("photos/*/*.png"))
+    alone = list(classifier.predict(paths))
+    with ThreadPoolExecutor(2) as pool:
+        others = pool.submit(lambda: [opened(folder).scores(paths[0]) for _ in range(2)])
+        while not others.done():
+            assert list(classifier.predict(paths)) == alone
+    np.testing.assert_array_equal(others.result(), [classifier.scores(paths[0])] * 2)
+
+
+def in_a_function(classifier, path):
+    """Its scores from within a tf.function."""
+    take = tf.function(lambda: tf.numpy_function(lambda: classifier.scores(path), [], tf.float32))
+    return take().numpy()
+
+
+def test_eager_programs_get_the_same_and_keep_their_default_graph(folder):
+    path = folder / "photos" / "a" / "0.png"
+    wanted, mine = opened(folder).scores(path), tf.Graph()
+    with contextlib.ExitStack() as around:
+        around.enter_context(mine.as_default())
+        around.enter_context(tf.device("/CPU:7"))  # there is none
+        around.enter_context(tf.distribute.OneDeviceStrategy("/cpu:0").scope())
+        around.enter_context(tf.variable_scope("x"))
+        classifier = opened(folder)
+        np.testing.assert_array_equal(classifier.scores(path), wanted)
+    assert not mine.get_operations()
+    np.testing.assert_array_equal(in_a_function(classifier, path), wanted)

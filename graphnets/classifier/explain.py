@@ -66,6 +66,7 @@ class Explainer(Classifier):
         super().__init__(graph, labels, options)
         check_kind("layer", layer, str | None, "the name of a tensor or layer")
         check_flag("occlusion", occlusion)
+        self._opening += (layer, occlusion)
         self._source = shown(graph)
         self.layer = ""  # the operation whose map Grad-CAM is of
         self._grey = GREY

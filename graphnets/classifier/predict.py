@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +32,7 @@ from graphnets.photos.folders import File, checked_path, each_path
 from graphnets.photos.images import Held
 from graphnets.photos.reading import ahead, batched, in_runs
 from graphnets.photos.video import Frame, check_every, with_frames
-from graphnets.sessions import Session
+from graphnets.sessions import Later
 from graphnets.storage import StorageError
 
 Result = TypeVar("Result")
@@ -40,8 +42,11 @@ PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
 class Classifier:
     """A frozen graph with its labels, loaded once.
 
-    graph, labels: the files that `retrain` writes, or another tool's with `options`. Threads may
-    share it; a process forked after TensorFlow's use may not use it, and is told so.
+    graph, labels: the files that `retrain` writes, or another tool's with `options`.
+
+    Threads may share it, with the scores of one. So may forks that come before it, or TensorFlow,
+    is used; those that come after are told that they cannot. Pickled it is the names of its files:
+    another process opens them for itself, and refuses others than those.
 
     Raises GraphnetsError if the graph cannot be used: an input or output that it does not have,
     or a number of labels that is not that of its outputs.
@@ -80,8 +85,23 @@ class Classifier:
                 f"{labels} has {len(self.labels)} labels, {graph} has {int(classes)} outputs; "
                 "wanted the labels file that was written with this graph"
             )
-        self._session = Session(graph=self._graph)
-        self._rules = read_rules(self._session, self.labels, shown(graph))
+        self._rules = read_rules(self._graph, self.labels, shown(graph))
+        self._opened = Later(self._graph)
+        self._opening: tuple = (os.path.abspath(graph), os.path.abspath(labels), options)
+
+    def __reduce__(self) -> tuple:
+        return _again, (type(self), self._opening, self._digest)
+
+    @cached_property
+    def _digest(self) -> str:
+        """What tells the graph and its labels from all others."""
+        graph_def = self._graph.as_graph_def().SerializeToString(deterministic=True)
+        lines = "\n".join(self.labels).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(hashlib.sha256(graph_def).digest() + lines).hexdigest()
+
+    @property
+    def _session(self) -> tf.Session:
+        return self._opened()
 
     def says(self, top_k: int) -> Says:
         """What its predictions tell, with so many classes named."""
@@ -202,6 +222,18 @@ class Classifier:
         else:
             results = ahead(paths, self.row)
         return predictions(results, self.labels, top_k, self._rules)
+
+
+def _again(kind: type[Classifier], opening: tuple, digest: str) -> Classifier:
+    """A classifier that was pickled, opened from its files."""
+    found = kind(*opening)
+    if found._digest != digest:
+        graph, labels, *_ = opening
+        raise GraphnetsError(
+            f"{graph} or {labels} is another file than when the classifier was pickled; open "
+            "a graphnets.Classifier of them again"
+        )
+    return found
 
 
 def in_batches(

@@ -65,41 +65,41 @@ class Rules(NamedTuple):
     more: Sequence[tf.Tensor] = ()
 
 
-def read_rules(session: tf.Session, labels: Sequence[str], graph: str) -> Rules:
-    """Those of the graph of a session; none of another tool's graph.
+def read_rules(graph: tf.Graph, labels: Sequence[str], name: str) -> Rules:
+    """Those of a graph; none of another tool's graph.
 
-    graph: its name, for messages. Raises GraphnetsError for rules that do not fit the labels.
+    name: for messages. Raises GraphnetsError for rules that do not fit the labels.
     """
-    thresholds = _constant(session, export.THRESHOLDS)
+    thresholds = _constant(graph, export.THRESHOLDS)
     if thresholds is not None and thresholds.shape != (len(labels),):
         raise GraphnetsError(
-            f"{graph} has {thresholds.size} {export.THRESHOLDS} and {len(labels)} labels; wanted "
+            f"{name} has {thresholds.size} {export.THRESHOLDS} and {len(labels)} labels; wanted "
             "the graph and labels of one run"
         )
-    above = _constant(session, export.UNKNOWN_ABOVE)
+    above = _constant(graph, export.UNKNOWN_ABOVE)
     if above is None:
         return Rules(thresholds)
     try:
-        score = session.graph.get_tensor_by_name(f"{export.UNKNOWN}:0")
+        score = graph.get_tensor_by_name(f"{export.UNKNOWN}:0")
     except KeyError:
         return Rules(thresholds)
     if above.shape != () or not score.shape.is_compatible_with([None]):
         raise GraphnetsError(
-            f"{graph} has {export.UNKNOWN} {score.shape} and {export.UNKNOWN_ABOVE} {above.shape}; "
+            f"{name} has {export.UNKNOWN} {score.shape} and {export.UNKNOWN_ABOVE} {above.shape}; "
             "wanted a number a photo and one number"
         )
     return Rules(thresholds, float(above), [score])
 
 
-def _constant(session: tf.Session, name: str) -> np.ndarray | None:
+def _constant(graph: tf.Graph, name: str) -> np.ndarray | None:
     """What an Identity of a constant gives; None if there is none of this name."""
     try:
-        operation = session.graph.get_operation_by_name(name)
+        operation = graph.get_operation_by_name(name)
     except KeyError:
         return None
     if operation.type != "Identity" or operation.inputs[0].op.type != "Const":
         return None
-    return np.asarray(session.run(operation.outputs[0]))
+    return np.asarray(tf.get_static_value(operation.inputs[0]))
 
 
 def predictions(

@@ -12,11 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from graphnets import forks
 from graphnets.classifier.predict import Classifier
 from graphnets.errors import GraphnetsError
 from graphnets.photos.images import Held
 from graphnets.photos.reading import BATCH
+from graphnets.sessions import claim
 
+RUNNER = "graphnets-runner"
 WAIT = 0.01  # seconds that a photo waits at most for those that are being read
 
 
@@ -31,6 +34,7 @@ class Batches:
 
     seen: called with the number of photos of each batch. A photo that comes alone waits for none;
     one that comes with others goes with them. Rows do not depend on the company but for rounding.
+    The threads begin with the first photo: until then the process may be forked.
     """
 
     def __init__(self, classifier: Classifier, seen: Callable[[int], None] = lambda _: None):
@@ -39,13 +43,13 @@ class Batches:
         self._changed = threading.Condition()
         self._ready: deque[_Ready] = deque()
         self._coming, self._closed = 0, False
-        self._runner = threading.Thread(target=self._work, name="graphnets-runner", daemon=True)
-        self._runner.start()
+        self._runner: threading.Thread | None = None
 
     @property
     def alive(self) -> bool:
         """Whether photos that are submitted will be run."""
-        return self._runner.is_alive() and not self._closed
+        runs = self._runner is None or self._runner.is_alive()
+        return runs and not self._closed and not forks.lost
 
     @property
     def waiting(self) -> int:
@@ -57,8 +61,12 @@ class Batches:
 
         One that is cancelled before its turn is not run.
         """
+        claim()  # a fork from now on would lack the threads
         row: Future[np.ndarray] = Future()
         with self._changed:
+            if self._runner is None:
+                self._runner = threading.Thread(target=self._work, name=RUNNER, daemon=True)
+                self._runner.start()
             self._coming += 1
         self._readers.submit(self._read, photo, row)
         return row
@@ -69,7 +77,8 @@ class Batches:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._runner.join()
+        if self._runner is not None:
+            self._runner.join()
 
     def _read(self, photo: Held, row: Future) -> None:
         value = None

@@ -10,7 +10,8 @@ from othertools import of_bytes, other
 from served import BROKEN, WHY, png
 from tiny import LABELS
 
-from graphnets.errors import PhotoError
+from graphnets import forks
+from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.photos.images import Held
 from graphnets.photos.reading import BATCH
 from graphnets.serving.batches import Batches
@@ -107,3 +108,17 @@ def test_a_graph_that_takes_no_batches_runs_one_by_one(tmp_path):
     batches.close()
     assert sizes == [] and batches.waiting == 0
     np.testing.assert_array_equal(found, [classifier.row(held(seed)) for seed in range(5)])
+
+
+def test_no_thread_begins_before_the_first_photo_so_that_servers_may_fork(classifier, monkeypatch):
+    before = threading.active_count()
+    batches = Batches(classifier)
+    assert batches.alive and threading.active_count() == before
+    monkeypatch.setattr(forks, "lost", True)  # in a fork that came too late
+    assert not batches.alive
+    with pytest.raises(GraphnetsError, match="^this process was forked from one that has used Te"):
+        batches.submit(held(1))
+    monkeypatch.undo()
+    assert batches.submit(held(1)).result(20).shape == (len(LABELS),)
+    batches.close()
+    assert threading.active_count() == before

@@ -97,6 +97,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
             raise PhotoError("not a regular file")
         if status.st_size > MAX_BYTES:
             raise PhotoError(f"{status.st_size} bytes are too many")
+        if not status.st_size:  # as files of the system say that never end, or wait
+            raise PhotoError("an empty file")
         file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
@@ -107,7 +109,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
         with ROOM.taking(wanted):
             try:
                 file.seek(0)
-                data = file.read()
+                data = file.read(status.st_size)
             except OSError as error:
                 raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
             yield data

@@ -12,6 +12,8 @@ from graphnets.photos import tiffs
 FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # whose own marks Pillow looks for
 PICTURE = "JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
 JPEG = b"\xff\xd8\xff"
+ALONE, START_OF_SCAN = (0x01, *range(0xD0, 0xD9)), 0xDA  # markers without a length, and the last
+MAX_SEGMENTS, MAX_JUNK = 10_000, 1 << 16  # before a JPEG's pixels; Pillow goes byte by byte there
 HEAD = 512  # bytes of a file that tell what it is
 # Of ISO 23008-12, what an AVIF or HEIC file names itself; "mif1" is either.
 AVIF = {b"avif", b"avis"}
@@ -24,8 +26,33 @@ def header(file: BinaryIO) -> Image.Image:
     Raises PhotoError where a parser is missing, and what Pillow raises.
     """
     head = file.read(HEAD)
+    if head[: len(JPEG)] == JPEG:
+        _check_segments(file)
     file.seek(0)
     return Image.open(file, formats=_parsers(head))
+
+
+def _check_segments(file: BinaryIO) -> None:
+    """Raise PhotoError for a JPEG before whose pixels lies more than any camera writes."""
+    place, junk = 2, 0
+    for _ in range(MAX_SEGMENTS):
+        file.seek(place)
+        front = file.read(4)
+        if len(front) < 4:  # Pillow tells what is missing
+            return
+        if front[0] != 0xFF or front[1] in (0, 0xFF):
+            file.seek(place + 1)
+            skipped = file.read(MAX_JUNK).find(b"\xff") + 1
+            junk += skipped or MAX_JUNK
+            if junk >= MAX_JUNK:
+                break
+            place += skipped
+        elif front[1] == START_OF_SCAN:
+            return
+        else:
+            length = 0 if front[1] in ALONE else int.from_bytes(front[2:], "big")
+            place += 2 + length
+    raise PhotoError("damaged or cut off")
 
 
 def is_tiff(head: bytes) -> bool:

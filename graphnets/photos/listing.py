@@ -195,12 +195,16 @@ def _key(path: str) -> tuple[str, str]:
     try:
         if storage.is_address(path):
             return key_of(storage.read(path, MAX_BYTES)), ""
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             return "", "a folder inside a class folder"
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             return "", "not a regular file"
-        return sha256(path)[:32], ""
+        if status.st_size > MAX_BYTES:  # a sparse file takes hours to read, and no room on a disk
+            return "", f"{status.st_size} bytes are too many"
+        if not status.st_size:  # as files of the system say that never end, or wait
+            return "", "an empty file"
+        return sha256(path, status.st_size)[:32], ""
     except OSError as error:
         if storage.is_address(path) and storage.is_folder(path):
             return "", "a folder inside a class folder"

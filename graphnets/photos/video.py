@@ -205,20 +205,19 @@ class _Turns:
         """uint8 (height, width, 3), RGB."""
         if frame.rotation not in self._found:
             # Not of each: a frame whose side data was looked at stays until garbage is collected.
-            self._found[frame.rotation] = _turn(frame.side_data)
+            self._found[frame.rotation] = _turn(frame.side_data.get("DISPLAYMATRIX"))
         swapped, down, across = self._found[frame.rotation]
         picture = frame.to_ndarray(format="rgb24")
         picture = picture.transpose(1, 0, 2) if swapped else picture
         return picture[::down, ::across]
 
 
-def _turn(side_data: Any) -> tuple[bool, int, int]:
+def _turn(matrix: Any) -> tuple[bool, int, int]:
     """Whether rows and columns change places, and the steps, 1 or -1, in which both then go."""
-    for data in side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            # A pixel x to the right and y down is shown at (a x + c y, b x + d y).
-            a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(data), np.int32)[:5])
-            swapped = abs(a) < abs(b)  # by the nearest right angle
-            down, across = (b, c) if swapped else (d, a)
-            return swapped, -1 if down < 0 else 1, -1 if across < 0 else 1
-    return False, 1, 1
+    if matrix is None:
+        return False, 1, 1
+    # A pixel x to the right and y down is shown at (a x + c y, b x + d y).
+    a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(matrix), np.int32)[:5])
+    swapped = abs(a) < abs(b)  # by the nearest right angle
+    down, across = (b, c) if swapped else (d, a)
+    return swapped, -1 if down < 0 else 1, -1 if across < 0 else 1

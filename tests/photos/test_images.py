@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -319,3 +320,14 @@ def test_a_missing_files_reason_does_not_name_it(tmp_path):
     for name in ("missing.jpg", "dangling.jpg"):
         with pytest.raises(PhotoError, match=r"^cannot be read \(No such file or directory\)$"):
             contents(tmp_path / name)
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\xff", b"\xff\xd8"])
+def test_a_jpeg_of_nothing_but_filling_is_not_searched_byte_by_byte(tmp_path, no_hang, filling):
+    """Pillow does, for minutes; a sparse file of a gigabyte has no room on a disk."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xe0\x00\x02" + filling * (40 << 20))
+    start = time.process_time()
+    with pytest.raises(PhotoError, match="^damaged or cut off$"), images.opened(path) as data:
+        images.contents(data)
+    assert time.process_time() - start < 2

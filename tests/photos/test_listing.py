@@ -241,3 +241,22 @@ def test_they_are_never_the_folder_that_is_suggested(tmp_path):
     with pytest.raises(GraphnetsError, match=r"is \S*photos the folder to name\?") as caught:
         scan(tmp_path)
     assert "MACOSX" not in str(caught.value)
+
+
+def test_files_too_large_or_without_an_end_are_not_read(tmp_path, no_hang):
+    """A sparse file has no room on the disk, /proc/self/pagemap no end."""
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            (tmp_path / label / f"{number}.jpg").write_bytes(bytes([number]))
+    with open(tmp_path / "a" / "sparse.jpg", "wb") as file:
+        file.truncate(1 << 43)
+    (tmp_path / "a" / "void.jpg").write_bytes(b"")
+    (tmp_path / "b" / "endless.jpg").symlink_to("/proc/self/pagemap")
+    photos = scan(tmp_path)
+    left_out = photos[photos.problem != ""]
+    assert dict(zip(left_out.path.map(os.path.basename), left_out.problem, strict=True)) == {
+        "sparse.jpg": "8796093022208 bytes are too many",
+        "void.jpg": "an empty file",
+        "endless.jpg": "an empty file",
+    }

@@ -1,0 +1,163 @@
+"""`python -m tests.badphotos --count 1600 --seed 0`: every case, and what came of it, in a table.
+
+The fair run has as many files: in place of each bad one what it was before it was damaged.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import tensorflow.compat.v1 as tf
+
+from tests.badphotos import runs
+from tests.badphotos.damage import of_seed
+from tests.badphotos.judge import judged
+from tests.badphotos.places import bombs, of_places
+
+RATIO = 1.5  # of the time and memory that as many good photos take
+GROUPS = ("cases", "equal", "fast", "alone", "refused", "failure")
+
+
+def written(folder, cases, whole=False):
+    """Make the files of the cases, or what they were; {case: path}."""
+    folder.mkdir(parents=True)
+    paths = {}
+    for number, case in enumerate(cases):
+        path = os.path.join(os.fsencode(folder), os.fsencode(case.name))
+        make = case.source if whole else case.make
+        if whole:
+            path = os.path.join(os.fsencode(folder), b"%05d" % number)
+            make = make or case.make
+        if callable(make):
+            make(path)
+        else:
+            with open(path, "wb") as file:
+                file.write(make)
+        paths[case] = path
+    return paths
+
+
+class Table:
+    """What came of the cases, by their groups."""
+
+    def __init__(self):
+        self.counts, self.faults = defaultdict(Counter), 0
+
+    def add(self, group, found, name="", why=""):
+        self.counts[group].update({"cases": 1, found: 1})
+        if found == "failure":
+            self.faults += 1
+            print(f"FAILURE {group}: {name!r}: {why}", flush=True)
+
+    def check(self, group, what, right):
+        self.add(group, "equal" if right else "failure", what, "not so")
+
+    def show(self):
+        print(f"{'':32s}" + "".join(f"{name:>9s}" for name in GROUPS))
+        total = Counter()
+        for group, counts in self.counts.items():
+            total.update(counts)
+            print(f"{group:32s}" + "".join(f"{counts[name]:9d}" for name in GROUPS))
+        print(f"{'all':32s}" + "".join(f"{total[name]:9d}" for name in GROUPS), flush=True)
+
+
+def judge_all(table, paths):
+    """Read every case in this process; the paths of those that are refused."""
+    from graphnets.photos.reading import pixel_reader
+
+    refused = set()
+    with tf.Graph().as_default(), tf.Session() as session:
+        read = pixel_reader(session)
+        for case, path in paths.items():
+            if case.group == "mode" and os.geteuid() == 0:
+                refused.add(path)  # root reads it
+                continue
+            found, why = judged(case, path, read)
+            table.add(case.group, found, case.name, why)
+            if found == "refused":
+                refused.add(path)
+    return refused
+
+
+def compare_runs(table, work, paths, refused):
+    """`extract` of the good photos, of those and the bad ones, and of as many good ones."""
+    alone, rows_alone = runs.extracted(work, "alone", work / "alone")
+    mixed, rows = runs.extracted(work, "mixed", work / "mixed")
+    fair, _ = runs.extracted(work, "fair", work / "fair")
+    group = "extract"
+    for name, run in (("alone", alone), ("mixed", mixed), ("fair", fair)):
+        table.check(group, f"{name}: status {run.status} {run.err[-200:]}", run.status == 0)
+        print(f"{name}: {run.wall:.1f} s, {run.cpu:.1f} s of processor, {run.memory >> 20} MiB")
+    for name, row in rows_alone.items():
+        same = name in rows and rows[name].tobytes() == row.tobytes()
+        table.check("good rows equal", name, same)
+    taken = {os.path.join(work / "mixed", name) for name in rows}
+    files = {os.fsdecode(path): case for case, path in paths.items()}
+    counts = runs.named(mixed.out, files, "  ", ": ")
+    for path in files:
+        table.check("extract names", (path, counts[path]), counts[path] == (path not in taken))
+        table.check(
+            "extract leaves out the same",
+            path,
+            (path in taken) == (os.fsencode(path) not in refused),
+        )
+    for what in ("wall", "cpu", "memory"):
+        ratio = getattr(mixed, what) / getattr(fair, what)
+        print(f"{what}: {ratio:.2f} times as many good photos")
+        table.check(group, f"{what} {ratio:.2f}", ratio <= RATIO)
+    return taken, files
+
+
+def other_commands(table, work, taken, files):
+    """`check` and `predict` over the same folder."""
+    from runs import write_run
+
+    checked = runs.ran(work, "check", "--json", work / "mixed")
+    table.check("check", f"status {checked.status} {checked.err[-300:]}", checked.status == 1)
+    counts = runs.checked(checked) if checked.status == 1 else Counter()
+    for path in files:
+        table.check("check names", (path, counts[path]), counts[path] == (path not in taken))
+    model = write_run(work / "model")
+    graph = ("--graph", model / "output_graph.pb", "--labels", model / "output_labels.txt")
+    said = runs.ran(work, "predict", *graph, work / "mixed")
+    table.check("predict", f"status {said.status} {said.err[-300:]}", said.status == 0)
+    counts = runs.named(said.err, files, "", ": left out, ")
+    for path, case in files.items():
+        wanted = case.named and path not in taken
+        table.check("predict names", (path, counts[path]), counts[path] == wanted)
+
+
+def main():
+    """Make the photos, run everything over them, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.badphotos")
+    parser.add_argument("--count", type=int, default=1600)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no_bombs", action="store_true", help="without the largest pictures")
+    chosen = parser.parse_args()
+    table = Table()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        work.chmod(0o777)
+        (work / "alone").mkdir()
+        cases = [*of_places(chosen.seed), *bombs(below=False)]
+        cases += of_seed(chosen.seed, max(0, chosen.count - len(cases)))
+        for folder in ("alone", "mixed", "fair"):
+            (work / folder).rmdir() if folder == "alone" else None
+            runs.good_classes(work / folder, chosen.seed)
+        paths = written(work / "mixed" / "z_bad", cases)
+        written(work / "fair" / "z_bad", [c for c in cases if c.source], whole=True)
+        refused = judge_all(table, paths)
+        taken, files = compare_runs(table, work, paths, refused)
+        other_commands(table, work, taken, files)
+        if not chosen.no_bombs:
+            judge_all(table, written(work / "large", bombs(below=True)))
+    table.show()
+    return 1 if table.faults else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
+    sys.exit(main())

@@ -41,6 +41,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends without an error.
 
     It is locked while its process lives; one that a killed process left is removed by the next.
+    Where files cannot be locked, as on some network's disks, it stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,15 +51,21 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     handle, name = _locked(lambda: tempfile.mkstemp(path.suffix, prefix, path.parent))
     try:
         yield Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp makes it private
-        os.replace(name, path)
+        publish(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     finally:
         os.close(handle)
+
+
+def publish(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Give a temporary file in the same folder its name, and the permissions of any new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    with contextlib.suppress(OSError):  # not every file system has permissions
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes it private
+    os.replace(temporary, path)
 
 
 @contextmanager
@@ -166,12 +173,17 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file's bytes, in hex; the file is never in memory whole."""
+def sha256(path: str | os.PathLike[str], most: int | None = None) -> str:
+    """The SHA-256 of a file's bytes, in hex; the file is never in memory whole.
+
+    most: bytes to read, of what may have no end.
+    """
     digest = hashlib.sha256()
+    left = sys.maxsize if most is None else most
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(min(1 << 20, left)):
             digest.update(block)
+            left -= len(block)
     return digest.hexdigest()
 
 
@@ -193,6 +205,14 @@ def _refuse_address(path: str | os.PathLike[str]) -> None:
             f"{shown(path)} is an address; only photos, lists of them and --bottleneck_dir may be "
             "at one, name a file or folder of this machine"
         )
+
+
+def temporary_folder() -> str:
+    """Where temporary files go, also where none can be written now."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return os.environ.get("TMPDIR") or "/tmp"
 
 
 def check_readable(path: str | os.PathLike[str]) -> None:

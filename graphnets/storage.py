@@ -25,6 +25,7 @@ ON_DISKS = ("file", "hdfs")  # have folders, and files that others see half writ
 PROTOCOLS = (
     *S3, "gs", "gcs", "az", "abfs", "abfss", "hdfs", "memory", "file", *READ_ONLY,
 )  # fmt: skip
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of a disk
 PIECE = 1 << 20  # bytes that are asked for without knowing how many there are
 MOST_BYTES = 4 << 30  # of a file that is read into memory
 # S3's codes for keys that are wrong or too old: no photo's own fault.
@@ -204,8 +205,13 @@ def _whole(address: str) -> Iterator[tuple[Any, str]]:
         system.makedirs(posixpath.dirname(path), exist_ok=True)
         folder, name = posixpath.split(path)
         temporary = posixpath.join(folder, f".{name}.{uuid.uuid4().hex}")
-        yield system, temporary
-        system.mv(temporary, path)
+        try:
+            yield system, temporary
+            system.mv(temporary, path)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                system.rm_file(temporary)
+            raise
 
 
 def _refuse_read_only(address: str) -> None:
@@ -277,6 +283,8 @@ def _own_fault(error: Exception) -> int:
         return errno.ENOENT
     if isinstance(error, IsADirectoryError):
         return errno.EISDIR
+    if isinstance(error, OSError) and error.errno in FULL:
+        return error.errno
     response = getattr(error.__cause__, "response", None) or {}
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     if isinstance(error, PermissionError) and code not in CREDENTIALS or status in FORBIDDEN:

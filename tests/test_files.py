@@ -5,7 +5,9 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from graphnets.files import (
     check_writable,
     reading,
     refuse_existing,
+    remove_abandoned,
     scratch_folder,
     sha256,
+    temporary_folder,
     whole_file,
     write_whole,
 )
@@ -166,16 +170,61 @@ def test_a_pipe_is_not_opened_by_the_check(tmp_path):
 def test_what_a_killed_writer_left_is_removed_by_the_next_and_no_other(tmp_path):
     old, young, foreign = (tmp_path / f".w.npz.{name}" for name in
                            ("abcd1234.npz", "abcd5678.npz", "notes.npz"))  # fmt: skip
-    for path in (old, young, foreign):
+    for path, age in ((old, 0), (young, time.time() + 1e6), (foreign, 0)):
         path.write_bytes(b"half")
-    for path in (old, foreign):
-        os.utime(path, (0, 0))
+        os.utime(path, (age, age))  # clocks are no witness: one may be years ahead
     with whole_file(tmp_path / "w.npz") as at_work:
         at_work.write_bytes(b"new")
         os.utime(at_work, (0, 0))
         write_whole(tmp_path / "w.npz", b"other")  # does not take that which is at work
         assert at_work.exists()
-    assert sorted(tmp_path.iterdir()) == sorted([young, foreign, tmp_path / "w.npz"])
+    assert sorted(tmp_path.iterdir()) == sorted([foreign, tmp_path / "w.npz"])
+
+
+def test_a_writer_that_is_taken_for_abandoned_before_it_has_locked_begins_again(
+    tmp_path, monkeypatch
+):
+    made = []
+
+    def watched(make):
+        def others_first(**where):
+            found = make(**where)
+            name = found if isinstance(found, str) else found[1]
+            made.append(name)
+            if len(made) % 2:
+                remove_abandoned(tmp_path, where["prefix"], where.get("suffix", ""))
+                assert not os.path.exists(name)
+            return found
+
+        return others_first
+
+    for name in ("mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, name, watched(getattr(tempfile, name)))
+    write_whole(tmp_path / "file", b"data")
+    with scratch_folder(tmp_path, ".s-") as folder:
+        (folder / "in it").touch()
+        remove_abandoned(tmp_path, ".s-")
+        assert (folder / "in it").exists()
+    assert len(made) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_where_nothing_temporary_can_be_written_its_folder_still_has_a_name(monkeypatch):
+    def nowhere():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    assert temporary_folder() == "/tmp"
+
+
+def test_a_file_system_without_permissions_is_written_to(tmp_path, monkeypatch):
+    def chmod(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chmod", chmod)
+    write_whole(tmp_path / "file", b"data")
+    assert (tmp_path / "file").read_bytes() == b"data"
 
 
 def test_a_scratch_folder_that_a_kill_left_is_removed_by_the_next(tmp_path):

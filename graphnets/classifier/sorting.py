@@ -5,6 +5,7 @@ Neither TensorFlow nor NumPy here.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -107,7 +108,8 @@ class Sorter:
             with open(held, "wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
             if times:
-                os.utime(held, ns=(times.st_atime_ns, times.st_mtime_ns))
+                with contextlib.suppress(OSError):  # a time that this file system cannot keep
+                    os.utime(held, ns=(times.st_atime_ns, times.st_mtime_ns))
             self._place(held, self._folder / name, os.path.basename(path))
 
     def _place(self, held: Path, folder: Path, name: str) -> None:
@@ -135,7 +137,9 @@ def sorting(
     Raises GraphnetsError where a link or a file has the name of a label's folder.
     """
     folder = Path(folder)
-    with scratch_folder(folder, PREFIX) as scratch:
+    with contextlib.ExitStack() as stack:
+        with writing(folder):
+            scratch = stack.enter_context(scratch_folder(folder, PREFIX))
         yield Sorter(folder, labels, scratch, least)
 
 

@@ -5,24 +5,25 @@ Neither TensorFlow nor NumPy here.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.util
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphnets.errors import GraphnetsError, shown
-from graphnets.files import check_target, whole_file, writing
+from graphnets.files import check_target, publish, whole_file, writing
 from graphnets.photos.folders import BETWEEN
 
 if TYPE_CHECKING:
     from graphnets.classifier.predictions import Prediction
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
+BLOCK = 1 << 16  # bytes of rows of text that are written at a time
 GROUP = 10_000  # rows of a Parquet file that are in memory at a time
 # What spreadsheets take for the beginning of a formula, in East Asian widths, too (OWASP).
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -86,6 +87,9 @@ class Rows(Protocol):
     def close(self) -> None:
         """Write what is in memory yet; no rows follow."""
 
+    def broken_off(self) -> int:
+        """Close as far as there is room; how many rows the file has then, 0 of one without end."""
+
 
 class Table:
     """What `new_table` gives: `add` a prediction; `count` of them are in it.
@@ -108,9 +112,10 @@ class Table:
 def new_table(path: str | os.PathLike[str], says: Says, keep_rows: bool = True) -> Iterator[Table]:
     """A table that takes its place at `path`, whole, when the block ends without an error.
 
-    A block that a signal or a GraphnetsError ends leaves the rows so far beside it, unless they are
-    not to be kept: of a.csv in a.part.csv, which the next whole table removes. What was at `path`
-    stays then. Memory does not grow with the rows.
+    A block that a signal, a full disk or a GraphnetsError ends leaves the rows so far beside it,
+    unless they are not to be kept: of a.csv in a.part.csv, which the next whole table removes. What
+    was at `path` stays then. Of a full disk these are the rows that were written, none of a
+    .parquet, whose end is missing. Memory does not grow with the rows.
     """
     path = Path(path)
     part = path.with_name(f"{path.stem}.part{path.suffix}")
@@ -119,15 +124,14 @@ def new_table(path: str | os.PathLike[str], says: Says, keep_rows: bool = True) 
         table = Table(rows)
         try:
             yield table
-        except BaseException as error:
             rows.close()
-            stopped = isinstance(error, KeyboardInterrupt | GraphnetsError)
+        except BaseException as error:
+            table.count = rows.broken_off()
+            stopped = isinstance(error, KeyboardInterrupt | GraphnetsError | OSError)
             if keep_rows and table.count and stopped:
-                with whole_file(part) as kept:
-                    shutil.copyfile(temporary, kept)
+                publish(temporary, part)  # a copy would need room
                 table.kept = part
             raise
-        rows.close()
     if keep_rows:
         part.unlink(missing_ok=True)
 
@@ -146,12 +150,52 @@ def _row(prediction: Prediction) -> dict[str, Any]:
     return found
 
 
-class _Csv:
+class _Lines:
+    """Text of whole rows: what is cut off by a full disk is taken away again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115
+        self._held: list[bytes] = []
+        self._size = self._end = self._rows = 0  # of what is held; of what is written
+
+    def write(self, row: str) -> None:
+        """Add a row, or the line above the first."""
+        self._held.append(row.encode("utf-8", "surrogateescape"))
+        self._size += len(self._held[-1])
+        if self._size >= BLOCK:
+            self._write()
+
+    def _write(self) -> None:
+        left = memoryview(b"".join(self._held))
+        while left:
+            left = left[self._file.write(left) :]
+        self._end, self._rows = self._end + self._size, self._rows + len(self._held)
+        self._held, self._size = [], 0
+
+    def close(self) -> None:
+        self._write()
+        self._file.close()
+
+    def broken_off(self) -> int:
+        try:
+            self._file.seek(self._end)
+            self._file.truncate()
+            with contextlib.suppress(OSError):  # what is held has no room
+                self._write()
+            self._file.truncate(self._end)
+        except (OSError, ValueError):  # ValueError: it has been closed, with an error
+            return 0
+        finally:
+            self._file.close()
+        return self._rows
+
+
+class _Csv(_Lines):
     """RFC 4180; names that are no UTF-8 keep their bytes."""
 
     def __init__(self, path: Path, says: Says) -> None:
-        self._file = open(path, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115
-        self._writer = csv.DictWriter(self._file, list(says.columns))
+        super().__init__(path)
+        self._writer = csv.DictWriter(self, list(says.columns))
         self._writer.writeheader()
 
     def add(self, prediction: Prediction) -> None:
@@ -163,8 +207,8 @@ class _Csv:
                 row[name] = _no_formula(value, name == "path")
         self._writer.writerow(row)
 
-    def close(self) -> None:
-        self._file.close()
+    def broken_off(self) -> int:
+        return max(0, super().broken_off() - 1)  # without the header
 
 
 def _no_formula(text: str, is_path: bool) -> str:
@@ -182,15 +226,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-class _JsonLines:
+class _JsonLines(_Lines):
     def __init__(self, path: Path, says: Says) -> None:
-        self._file = open(path, "w", encoding="ascii", newline="\n")  # noqa: SIM115
+        super().__init__(path)
 
     def add(self, prediction: Prediction) -> None:
-        self._file.write(f"{json.dumps(as_json(prediction))}\n")
-
-    def close(self) -> None:
-        self._file.close()
+        self.write(f"{json.dumps(as_json(prediction))}\n")
 
 
 def escaped(text: str) -> str:
@@ -214,8 +255,10 @@ class _Parquet:
         self._schema = pyarrow.schema([(name, types[kind]) for name, kind in says.columns.items()])
         self._writer = parquet.ParquetWriter(path, self._schema)
         self._rows: list[dict[str, Any]] = []
+        self._count = 0
 
     def add(self, prediction: Prediction) -> None:
+        self._count += 1
         self._rows.append(
             {
                 name: escaped(value) if isinstance(value, str) else value
@@ -228,13 +271,24 @@ class _Parquet:
     def _write(self) -> None:
         import pyarrow
 
-        self._writer.write_table(pyarrow.Table.from_pylist(self._rows, self._schema))
-        self._rows = []
+        rows, self._rows = self._rows, []
+        try:
+            self._writer.write_table(pyarrow.Table.from_pylist(rows, self._schema))
+        except Exception:
+            self._count = 0  # what was written of them cannot be taken back
+            raise
 
     def close(self) -> None:
         if self._rows:
             self._write()
         self._writer.close()
+
+    def broken_off(self) -> int:
+        try:
+            self.close()
+        except (OSError, ValueError):  # ValueError: it has been closed with an error
+            return 0
+        return self._count
 
 
 WRITERS: dict[str, Callable[[Path, Says], Rows]] = dict(

@@ -15,7 +15,7 @@ from graphnets.cli.export import export
 from graphnets.cli.photos import classify, extract, predict
 from graphnets.cli.report import report
 from graphnets.cli.serve import serve
-from graphnets.cli.terminal import open_closed_streams, stopping
+from graphnets.cli.terminal import open_closed_streams, printing, stopping
 from graphnets.cli.training import compare, demo, retrain
 from graphnets.cli.weights import convert, fetch, inspect
 from graphnets.errors import GraphnetsError
@@ -27,7 +27,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
-            with stopping():
+            with stopping(), printing():
                 return super().invoke(ctx)
         except GraphnetsError as error:
             raise click.ClickException(str(error)) from None

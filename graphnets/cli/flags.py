@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from functools import partial
 
@@ -11,12 +10,13 @@ import click
 
 from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.classifier.run_files import GRAPH, LABELS
+from graphnets.files import temporary_folder
 from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
 from graphnets.training.options import OPTIMIZERS, SCHEDULES
 from graphnets.weights.places import mobilenet
 
-TEMPORARY = tempfile.gettempdir()
+TEMPORARY = temporary_folder()
 VERBOSITIES = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]  # retrain.py's
 INSTEAD = {  # flags of retrain.py's that are not here
     "checkpoint_path": "say --checkpoint_dir DIR, and --checkpoint_every STEPS",

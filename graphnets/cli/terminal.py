@@ -11,8 +11,8 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +22,7 @@ from graphnets.classifier.run_files import REPORT
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import stderr_closed
 from graphnets.jobs.options import FIGURES
+from graphnets.storage import FULL
 
 
 def open_closed_streams() -> None:
@@ -103,12 +104,36 @@ def _unswallowed(came: list[int]) -> Iterator[None]:
         sys.unraisablehook = before
 
 
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """GraphnetsError where what is printed, to a file on a full disk, cannot be written."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        if error.filename is None:
+            with contextlib.suppress(OSError):  # what is held back would fail once more at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        name = error.filename or "the standard output"
+        raise GraphnetsError(f"{name} cannot be written: {error.strerror}") from None
+
+
 def progress_bar(verbosity: str = "INFO") -> Callable:
     """A bar with rate and time left, on a terminal, for what takes over a second."""
     from tqdm import tqdm
 
     disable = None if verbosity in ("DEBUG", "INFO") else True
-    return partial(tqdm, delay=1, disable=disable, dynamic_ncols=True)
+
+    def bar(*args, **kwargs) -> tqdm:
+        found = tqdm(*args, **kwargs, delay=1, disable=disable, dynamic_ncols=True)
+        if not found.disable:  # its own clock may be set while it runs
+            found._time = time.monotonic
+            found.start_t = found.last_print_t = found._time()
+        return found
+
+    return bar
 
 
 @contextlib.contextmanager

@@ -106,9 +106,15 @@ def check_replaceable(folder: Path, force: bool) -> None:
 
 
 def _moved(folder: Path, target: Path, scratch: Path) -> None:
+    before = scratch / "before"
     if os.path.lexists(target):
-        os.rename(target, scratch / "before")
-    os.rename(folder, target)
+        os.rename(target, before)
+    try:
+        os.rename(folder, target)
+    except BaseException:
+        if before.exists():
+            os.rename(before, target)
+        raise
 
 
 def _written(

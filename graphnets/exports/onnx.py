@@ -40,7 +40,8 @@ def write(run: Run, folder: Path, say: Callable[[str], object]) -> dict[str, str
         about = model.metadata_props.add()
         about.key, about.value = "labels", json.dumps(run.labels)
         onnx.checker.check_model(model)
-        (folder / FILE).write_bytes(model.SerializeToString(deterministic=True))
+        data = model.SerializeToString(deterministic=True)
+    (folder / FILE).write_bytes(data)
     return {"float32": FILE}
 
 

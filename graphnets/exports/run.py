@@ -75,8 +75,7 @@ def read_run(folder: str | os.PathLike[str], output: str) -> Run:
     with tf.Graph().as_default() as graph:
         soundness.imported(graph_def, {}, [], "", source)
         size = _size(graph, output, len(labels), source)
-        with Session(graph=graph) as session:
-            rules = read_rules(session, labels, source)
+        rules = read_rules(graph, labels, source)
     there = {node.name for node in graph_def.node}
     more = {key: f"{name}:0" for key, name in export.SERVED.items() if name in there}
     more.pop("thresholds", None)

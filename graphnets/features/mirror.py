@@ -11,14 +11,14 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError
-from graphnets.files import check_writable, whole_file
+from graphnets.files import check_writable, whole_file, writing
 
 try:
     import fcntl
@@ -57,10 +57,9 @@ class Mirror:
     def refresh(self) -> None:
         """Upload what earlier runs could not, and fetch what is new at the address.
 
-        Raises StorageError where it does not answer, OSError where this disk has no room.
+        Raises StorageError where it does not answer, GraphnetsError where this disk has no room.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with writing(self.folder), self._alone():
             for mark in sorted(self.folder.glob(f"{self._prefix}*{PENDING}")):
                 self._upload_left(mark)
             before = self._here()  # before the listing: a file may get there in between
@@ -89,6 +88,9 @@ class Mirror:
             os.close(handle)
 
     def _upload(self, name: str) -> None:
+        if not all((self.folder / f"{name}{ending}").exists() for ending in ENDINGS):
+            (self.folder / f"{name}{PENDING}").unlink(missing_ok=True)  # there was never a row
+            return
         with _of_this_store(self.address):
             storage.upload(self.folder / META, storage.join(self.address, META))
             for ending in ENDINGS:
@@ -101,10 +103,7 @@ class Mirror:
             handle = os.open(mark, os.O_RDWR)
             try:
                 if _lock(handle) and mark.exists():
-                    if all(mark.with_suffix(ending).exists() for ending in ENDINGS):
-                        self._upload(mark.stem)
-                    else:  # killed before there was a row
-                        mark.unlink()
+                    self._upload(mark.stem)
             finally:
                 os.close(handle)
 
@@ -151,8 +150,8 @@ class Mirror:
 
     def _fetch_one(self, name: str, size: int) -> None:
         address = storage.join(self.address, name)
-        with whole_file(self.folder / name) as temporary:
-            with _of_this_store(self.address):
+        with writing(self.folder / name), whole_file(self.folder / name) as temporary:
+            with _of_this_store(self.address, here=storage.FULL):
                 storage.fetch(address, temporary)
             found = temporary.stat().st_size
             if found != size:
@@ -170,6 +169,7 @@ class Mirror:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Others that share the mirror wait meanwhile, and need not fetch what this one does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / ".lock", "wb") as file:
             with contextlib.suppress(OSError, AttributeError):  # without locks it is done twice
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -188,10 +188,13 @@ def _lock(handle: int) -> bool:
 
 
 @contextmanager
-def _of_this_store(address: str) -> Iterator[None]:
+def _of_this_store(address: str, here: Sequence[int] = ()) -> Iterator[None]:
+    """StorageError in place of OSError, but for numbers that are of this disk."""
     try:
         yield
     except OSError as error:
+        if error.errno in here:
+            raise
         raise storage.StorageError(
             f"the feature store {address} cannot be used: {error.strerror or error}"
         ) from None

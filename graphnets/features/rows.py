@@ -5,10 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from graphnets.errors import GraphnetsError
+
+DTYPE = np.dtype("<f4")
 IN_MEMORY = 2 << 30  # bytes; tables that are larger stay on disk
 PART = 32 << 20  # bytes, of what is copied at a time
 
@@ -27,6 +31,45 @@ class Table(Protocol):
     def __getitem__(self, indices: Indices, /) -> np.ndarray: ...
 
 
+class Unmapped:
+    """Rows in a file that cannot be mapped: read one by one, when they are asked for.
+
+    rows[n]: float32 (width,); rows[numbers]: (len(numbers), width).
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int]) -> None:
+        self.shape, self._path = shape, path
+        with open(path, "rb"):  # raises what reading would
+            pass
+
+    def __getitem__(self, numbers: int | np.ndarray) -> np.ndarray:
+        width = self.shape[1]
+        found = np.empty((*np.shape(numbers), width), DTYPE)
+        try:
+            with open(self._path, "rb") as file:
+                for row, number in zip(found.reshape(-1, width), np.ravel(numbers), strict=True):
+                    file.seek(int(number) * row.nbytes)
+                    if file.readinto(row.view(np.uint8).data) < row.nbytes:
+                        raise OSError("it is shorter than it was")
+        except OSError as error:
+            raise GraphnetsError(
+                f"the features in {self._path} cannot be read: {error.strerror or error}; give the "
+                "command again"
+            ) from None
+        return found
+
+
+StoredRows = np.ndarray | Unmapped
+
+
+def stored_rows(path: Path, shape: tuple[int, int]) -> StoredRows:
+    """The rows of a file, float32 of that shape; mapped, if its file system can do so."""
+    try:
+        return np.asarray(np.memmap(path, DTYPE, "r", shape=shape))  # its own indexing is slow
+    except OSError:
+        return Unmapped(path, shape)
+
+
 class Rows:
     """Chosen rows of a store: `rows[indices]` is float32 (len(indices), *rows.shape[1:]).
 
@@ -35,7 +78,7 @@ class Rows:
     """
 
     def __init__(
-        self, files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, shape: Sequence[int]
+        self, files: Sequence[StoredRows], file: np.ndarray, row: np.ndarray, shape: Sequence[int]
     ) -> None:
         self.shape = (len(row), *shape)
         self._files, self._file, self._row = files, file, row
@@ -172,7 +215,7 @@ class Held:
 
 
 def gather(
-    files: Sequence[np.ndarray], file: np.ndarray, row: np.ndarray, width: int
+    files: Sequence[StoredRows], file: np.ndarray, row: np.ndarray, width: int
 ) -> np.ndarray:
     """float32 (n, width): for each n, row `row[n]` of files[file[n]]; read in the order on disk."""
     found = np.empty((len(row), width), np.float32)
@@ -180,9 +223,11 @@ def gather(
         return found
     part = _rows_a_part(width)
     order = np.lexsort((row, file))
-    if file[order[0]] == file[order[-1]] and (np.diff(row) >= 0).all():
+    first = files[file[order[0]]]
+    one = isinstance(first, np.ndarray) and file[order[0]] == file[order[-1]]
+    if one and (np.diff(row) >= 0).all():
         # Straight into its place; "raise" would buffer it.
-        return np.take(files[file[0]], row, axis=0, out=found, mode="clip")
+        return np.take(first, row, axis=0, out=found, mode="clip")
     ends = np.flatnonzero(np.diff(file[order])) + 1
     for places in np.split(order, ends):
         number = file[places[0]]

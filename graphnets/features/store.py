@@ -5,12 +5,17 @@ flat; store.json has its shape. Each run that adds rows appends to
 files of its own: `ID.features` (rows), `ID.sums` (two CRC-32 a row) and `ID.keys` (16 bytes a row,
 written last): a kill at any moment leaves complete rows, and runs that share a store never wait for
 each other. A key and its row are checked when they are first asked for; what does not fit counts as
-not stored.
+not stored. Of a disk that is full, the whole rows stay, and what is cut off is taken away.
+
+On a file system without mmap rows are read one by one, more slowly. On one without fsync a power
+cut may take the latest rows, and what it leaves of them does not fit. A file that another program
+cuts off while its rows are mapped ends the process with SIGBUS, as any mapped file does.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -25,14 +30,14 @@ from typing import BinaryIO
 import numpy as np
 
 from graphnets.errors import GraphnetsError
-from graphnets.features.mirror import Mirror
-from graphnets.features.rows import Rows, gather
+from graphnets.features.mirror import ENDINGS, Mirror
+from graphnets.features.rows import DTYPE, Rows, StoredRows, gather, stored_rows
 from graphnets.files import YOUNG, lock, remove_unlocked, write_whole
 from graphnets.storage import is_address
 
 KEY_BYTES = 16
-DTYPE = np.dtype("<f4")
 SUMS = np.dtype([("key", "<u4"), ("row", "<u4")])  # of the key with its row's sum; of the row
+NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # of file systems that have none
 LAYOUT = 2  # of the files; 1 had no sums, and its rows are not used
 UNKNOWN, FITS, UNFIT = 0, 1, 2  # whether a row fits its sum
 
@@ -84,7 +89,7 @@ class FeatureStore:
         """Read the keys; the rows stay on disk, mapped."""
         self.shape: tuple[int, ...] = (0,)
         self._lost = 0  # keys without a row or a checksum
-        self._files: list[np.ndarray] = []
+        self._files: list[StoredRows] = []
         keys, sums, files, rows = [], [], [], []
         meta = self.folder / "store.json"
         if meta.exists():
@@ -98,8 +103,7 @@ class FeatureStore:
                 keys.append(file_keys)
                 sums.append(file_sums)
                 shape = (len(file_keys), self.width)
-                mapped = np.memmap(path.with_suffix(".features"), DTYPE, "r", shape=shape)
-                self._files.append(np.asarray(mapped))  # memmap's own indexing is slow
+                self._files.append(stored_rows(path.with_suffix(".features"), shape))
         self._keys = np.concatenate([np.zeros(0, f"V{KEY_BYTES}"), *keys])
         self._sums = np.concatenate([np.zeros(0, SUMS), *sums])
         self._file = np.concatenate([np.zeros(0, int), *files])
@@ -224,16 +228,27 @@ class FeatureStore:
         try:
             if self._writer is None:
                 self._writer = self._begin(shape)
+            self._check_there()
             for file, data in zip(self._writer, (rows, sums, names), strict=True):
                 file.write(data.tobytes())
                 file.flush()
-                os.fsync(file.fileno())  # a key must not outlive its row, not even a power cut
+                _sync(file.fileno())  # a key must not outlive its row, not even a power cut
         except OSError as error:
-            self.close()  # the files may be out of step: what is added next must begin others
+            # The files may be out of step: what is added next must begin others.
+            self._close_short(rows.shape[1])
             raise GraphnetsError(
                 f"the feature store {self.folder} cannot be written: {error.strerror}; name "
                 "another folder with --bottleneck_dir"
             ) from None
+
+    def _check_there(self) -> None:
+        """Raise GraphnetsError if what is written to has been removed: it would all be lost."""
+        if not all(os.path.exists(file.name) for file in self._writer or ()):
+            self._close_files()
+            raise GraphnetsError(
+                f"the feature store {self.place} was removed while it was written to; give "
+                "the command again"
+            )
 
     def _begin(self, shape: Sequence[int]) -> tuple[BinaryIO, ...]:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -247,9 +262,13 @@ class FeatureStore:
             self._mirror.begin(stem)
         write_whole(self.folder / "store.json", json.dumps(meta, indent=2).encode())
         name = self.folder / stem
-        files = [open(name.with_suffix(".features"), "xb")]  # noqa: SIM115
-        lock(files[0].fileno())
-        files += [open(name.with_suffix(end), "xb") for end in (".sums", ".keys")]
+        with contextlib.ExitStack() as opened:
+            files = []
+            for ending in ENDINGS:
+                files.append(opened.enter_context(open(name.with_suffix(ending), "xb")))
+                if ending == ENDINGS[0]:
+                    lock(files[0].fileno())
+            opened.pop_all()
         return tuple(files)
 
     def _remove_empty(self) -> None:
@@ -264,19 +283,41 @@ class FeatureStore:
     def close(self) -> None:
         """Finish writing; what was added can be read now."""
         if self._writer is not None:
-            for file in self._writer:
-                with contextlib.suppress(OSError):  # append has told that the disk is full
-                    file.close()
-            missing = [file.name for file in self._writer if not os.path.exists(file.name)]
-            self._writer = None
-            if missing:
-                raise GraphnetsError(
-                    f"the feature store {self.place} was removed while it was written to; give "
-                    "the command again"
-                )
+            self._check_there()
+            self._close_files()
             if self._mirror:
                 self._mirror.upload()
             self._open()
+
+    def _close_files(self) -> list[str]:
+        """Close what is written to; the names."""
+        files, self._writer = self._writer or (), None
+        for file in files:
+            with contextlib.suppress(OSError):  # append has told that the disk is full
+                file.close()
+        return [str(file.name) for file in files]
+
+    def _close_short(self, width: int) -> None:
+        """Close what could not be written to its end, without what is no whole row."""
+        names = self._close_files()
+        sizes = (width * DTYPE.itemsize, SUMS.itemsize, KEY_BYTES)
+        with contextlib.suppress(OSError, GraphnetsError):
+            parts = list(zip(names, sizes, strict=True)) if names else []
+            whole = min((os.path.getsize(name) // size for name, size in parts), default=0)
+            for name, size in reversed(parts):
+                os.truncate(name, whole * size) if whole else os.unlink(name)
+            if self._mirror:
+                self._mirror.upload()
+            self._open()
+
+
+def _sync(handle: int) -> None:
+    """Have what was written on the disk, where the file system can tell."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
 
 
 def _heads(keys: np.ndarray) -> np.ndarray:

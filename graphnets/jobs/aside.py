@@ -8,6 +8,8 @@ import errno
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -65,10 +67,8 @@ def move_aside(
         needed = listed[path] > 1 or (not link and leading[os.path.realpath(path)] > 1)
         if needed or not (link or os.path.isfile(path)):
             continue
-        target = _move(path, Path(folder) / folder_name(labels[path]))
-        row = dict(zip(COLUMNS, (path, target, labels[path], reason), strict=True))
-        _note(Path(folder) / LIST, row)
-        moved.append(row)
+        row = {"path": path, "label": labels[path], "reason": reason}
+        moved.append(_moved(row, Path(folder)))
     return moved
 
 
@@ -87,21 +87,30 @@ def _later(photos: pd.DataFrame) -> dict[str, str]:
     return {path: f"a copy of {original}" for path, original in rows}
 
 
-def _move(path: str, folder: Path) -> str:
-    """Move a file, or a link itself, under a name that is free; returns where it is."""
-    stem, ending = os.path.splitext(os.path.basename(path))
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with writing(path):
-        for number in count(1):
-            target = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
-            with contextlib.suppress(FileExistsError):
-                _move_to(path, target)
-                break
-    return str(target)
+def _moved(row: dict[str, str], folder: Path) -> dict[str, str]:
+    """Move the row's file to a name of its class that is free; the row with that name."""
+    own = folder / folder_name(row["label"])
+    with writing(own):
+        own.mkdir(parents=True, exist_ok=True)
+    stem, ending = os.path.splitext(os.path.basename(row["path"]))
+    for number in count(1):
+        target = own / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
+        if os.path.lexists(target):
+            continue
+        row = {name: {**row, "moved_to": str(target)}[name] for name in COLUMNS}
+        try:
+            with _noted(folder / LIST, row):
+                _move(row["path"], target)
+            break
+        except FileExistsError:  # another took the name this moment
+            continue
+        except OSError as error:
+            raise GraphnetsError(f"{target} cannot be written: {error.strerror}") from None
+    return row
 
 
-def _move_to(path: str, target: Path) -> None:
+def _move(path: str, target: Path) -> None:
+    """Move a file, or a link itself, to a name that is free, or raise FileExistsError."""
     try:
         move_new(path, target)
     except OSError as error:
@@ -110,15 +119,31 @@ def _move_to(path: str, target: Path) -> None:
         with scratch_folder(target.parent, ".moving-") as scratch:  # from another disk
             shutil.copy2(path, scratch / "file", follow_symlinks=False)
             move_new(scratch / "file", target)
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except OSError:  # it stays where it is
+            target.unlink()
+            raise
 
 
-def _note(path: Path, row: dict[str, str]) -> None:
-    with (
-        writing(path),
-        open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as f,
-    ):
-        writer = csv.DictWriter(f, COLUMNS)
-        if not f.tell():
-            writer.writeheader()
-        writer.writerow(row)
+@contextmanager
+def _noted(path: Path, row: dict[str, str]) -> Iterator[None]:
+    """Add a row to the list, and take it back if the block, or the writing, fails.
+
+    So a kill leaves a row of a file that was not moved at worst, never one moved without a word.
+    """
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with (
+            writing(path),
+            open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, COLUMNS)
+            if not before:
+                writer.writeheader()
+            writer.writerow(row)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.truncate(path, before) if before else path.unlink()
+        raise

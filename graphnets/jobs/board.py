@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def write_board(
             _write_pictures(folder, found, tested)
             _write_projector(folder, found, tested, say)
     except GraphnetsError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         say(f"warning: {error}")
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from graphnets.files import writing
 from graphnets.jobs import signs
 from graphnets.jobs.options import demo_options
 from graphnets.jobs.retrain import Result, retrain
@@ -29,10 +28,9 @@ def demo(
     """
     folder = Path(output_dir)
     photos = folder / "photos"
-    with writing(photos):
-        count = signs.draw_signs(
-            photos, per_class, progress=lambda jobs: progress(jobs, desc="drawing", unit="photos")
-        )
+    count = signs.draw_signs(
+        photos, per_class, progress=lambda jobs: progress(jobs, desc="drawing", unit="photos")
+    )
     say(f"{count} photos of {len(signs.NAMES)} signs drawn in {photos}")
     if network is None:
         network = open_network("efficientnet_lite0", fetch("efficientnet_lite0", say=say))

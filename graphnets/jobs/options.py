@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -17,7 +16,7 @@ from graphnets.classifier.options import OUTPUT
 from graphnets.classifier.run_files import CURVES, GRAPH, LABELS, METRICS, PHOTOS, REPORT
 from graphnets.errors import GraphnetsError, check_flag, check_kind, check_names, check_path, shown
 from graphnets.features.mirror import check_bottleneck_dir
-from graphnets.files import check_target, check_writable, refuse_existing
+from graphnets.files import check_target, check_writable, refuse_existing, temporary_folder
 from graphnets.photos.augmentation import PHOTO_AUGMENTATION, Augmentation, check_augmentation
 from graphnets.photos.folders import check_percentages
 from graphnets.storage import is_folder
@@ -31,7 +30,7 @@ DEMO_ENDPOINT, DEMO_TRAINABLE = "pool", "block6a:"
 FALSE_ALARMS = 0.05  # where photos of no class are given and no rate is
 FIGURES = METRICS, PHOTOS, CURVES
 COPIES = 8  # variants of a training photo, where none is said
-TEMPORARY = Path(tempfile.gettempdir())  # retrain.py's defaults lie in /tmp
+TEMPORARY = Path(temporary_folder())  # retrain.py's defaults lie in /tmp
 
 
 @dataclass(frozen=True)

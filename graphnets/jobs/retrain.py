@@ -297,8 +297,9 @@ def _write_intermediate(
     names: list[str], options: RetrainOptions, head: Head, network: Network
 ) -> None:
     graph_def = export.classifier_graph_def(network, names, head, options.final_tensor_name)
-    folder = Path(options.intermediate_output_graphs_dir)
-    export.write_graph(folder / f"intermediate_{head.step}.pb", graph_def)
+    target = Path(options.intermediate_output_graphs_dir) / f"intermediate_{head.step}.pb"
+    with writing(target):
+        export.write_graph(target, graph_def)
 
 
 def _left_out(photos: pd.DataFrame) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from graphnets.errors import GraphnetsError, check_path, check_seed, check_whole
-from graphnets.files import check_writable, whole_file
+from graphnets.files import check_writable, whole_file, writing
 
 __all__ = ["FOLDERS", "NAMES", "draw", "draw_signs"]
 
@@ -393,6 +393,7 @@ def draw_signs(
     jobs = [(c, k) for c in range(len(FOLDERS)) for k in range(per_class)]
     for c, k in progress(jobs):
         photo = Image.fromarray(draw(c, np.random.default_rng([seed, c, k])))
-        with whole_file(Path(folder, FOLDERS[c], f"{k:05d}.jpg")) as temporary:
+        target = Path(folder, FOLDERS[c], f"{k:05d}.jpg")
+        with writing(target), whole_file(target) as temporary:
             photo.save(temporary, quality=90)
     return len(jobs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -98,8 +100,15 @@ class Checkpoints:
         saver = tf.train.Saver([*variables, curves.variable], max_to_keep=self.keep)
         self._tidy(name, saver)
         if found:
-            saver.restore(session, found)
-            curves.restore(session)
+            try:
+                _check_shapes(found, [*variables, curves.variable])
+                saver.restore(session, found)
+                curves.restore(session)
+            except (tf.errors.OpError, ValueError, LookupError, TypeError):
+                raise GraphnetsError(
+                    f"the checkpoint {found} does not hold what this version of graphnets trains; "
+                    "leave --resume away to begin anew"
+                ) from None
         with nullcontext(threading.Event()) if self._none else _sigterm() as asked:
             yield Phase(self, name, session, saver, asked, curves)
 
@@ -165,6 +174,7 @@ class Phase:
             )
 
     def _save(self, step: int) -> None:
+        path = self._checkpoints.folder / f"{self._name}-{step}"
         try:
             self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
             self._curves.store(self._session)
@@ -176,10 +186,29 @@ class Phase:
                 write_meta_graph=False,
             )
         except (OSError, tf.errors.OpError) as error:
+            left = [f"{self._name}.latest.tmp*"]
+            left += [] if _is_whole(str(path)) else [f"{path.name}[._]*"]
+            _remove(path.parent, left)
+            reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+            [reason, *_] = str(reason).splitlines() or [type(error).__name__]
             raise GraphnetsError(
-                f"no checkpoint can be written to {self._checkpoints.folder}: {error}; name "
+                f"no checkpoint can be written to {self._checkpoints.folder}: {reason}; name "
                 "another folder with --checkpoint_dir"
             ) from None
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    """Remove what TensorFlow was about to write, files and folders of these names."""
+    for path in [path for name in names for path in folder.glob(name)]:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _check_shapes(path: str, variables: Sequence[tf.Variable]) -> None:
+    """ValueError unless a checkpoint has the variables: restoring gives them any shape it finds."""
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    for variable in variables:
+        variable.shape.assert_is_compatible_with(shapes[variable.op.name])
 
 
 def _is_whole(path: str) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import sys
 
 import pandas as pd
@@ -157,12 +158,36 @@ def test_a_run_that_breaks_off_at_once_leaves_nothing(tmp_path):
     assert table.kept is None and os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_of_a_full_disk_the_whole_rows_stay(tmp_path, ending, monkeypatch):
+    monkeypatch.setattr("graphnets.classifier.tables.GROUP", 100)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / f"t.{ending}"
+    path.write_text("before")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(GraphnetsError, match=f"t.{ending} cannot be written: .*File too larg"):
+            with new_table(path, ONE) as table:
+                for number in range(100_000):
+                    table.add(Prediction(f"{number:090d}\n.jpg", ROSE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "before"
+    if ending == "parquet":
+        assert os.listdir(tmp_path) == ["t.parquet"] and table.kept is None
+        return
+    read = {"csv": rows_of, "jsonl": lambda path: map(json.loads, path.read_text().splitlines())}
+    names = [row["path"] for row in read[ending](table.kept)]
+    assert names == [f"{number:090d}\n.jpg" for number in range(table.count)]
+    assert table.count > 250 and os.stat(table.kept).st_mode & 0o444
+    assert sorted(os.listdir(tmp_path)) == [f"t.{ending}", f"t.part.{ending}"]
+
+
 def test_a_full_disk_is_told_in_a_sentence(tmp_path):
     with pytest.raises(GraphnetsError, match="t.csv cannot be written: No space left"):
         with new_table(tmp_path / "t.csv", ONE) as table:
             table._rows._file.close()
-            table._rows._file = open("/dev/full", "w")
-            table._rows._writer = csv.DictWriter(table._rows._file, list(ONE.columns))
+            table._rows._file = open("/dev/full", "wb", buffering=0)
             for _ in range(1000):
                 table.add(FOUND[0])
     assert os.listdir(tmp_path) == []

@@ -2,10 +2,12 @@
 
 import gc
 import importlib
+import io
 import json
 import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -140,3 +142,40 @@ def test_the_command_to_try_starts_this_program(capsys, monkeypatch, started, fo
     monkeypatch.setattr(sys, "argv", [started])
     monkeypatch.setattr("graphnets.cli.terminal.shutil.which", lambda name: found)
     assert tried(capsys, RetrainOptions()).startswith(f"{program} predict --graph ")
+
+
+FULL = """
+import sys
+import time
+from graphnets.cli.commands import main
+main(sys.argv[1:])
+"""
+
+
+def test_an_output_that_is_full_is_told_in_a_sentence():
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", FULL, "fetch", "--list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    told = "Error: the standard output cannot be written: No space left on device\n"
+    assert (run.returncode, run.stderr) == (1, told)
+
+
+def test_a_bar_goes_on_whatever_the_clock_is_set_to(monkeypatch):
+    from graphnets.cli.terminal import progress_bar
+
+    text, ticks, real = io.StringIO(), iter(range(1000)), time.time
+    monkeypatch.setattr("time.monotonic", lambda: 10.0 * next(ticks))
+    shift = [0]
+    for module in ("time.time", "tqdm.std.time"):
+        monkeypatch.setattr(module, lambda: real() + shift[0])
+    text.isatty = lambda: True
+    for number in progress_bar("INFO")(range(30), file=text, unit="photos"):
+        shift[0] = {10: -1e6, 20: 1e8}.get(number, shift[0])
+    last = text.getvalue().split("\r")[-1]
+    assert "30/30 [" in last and "-" not in text.getvalue()
+    minutes, seconds = last.partition("[")[2].partition("<")[0].split(":")
+    assert 0 < 60 * int(minutes) + int(seconds) < 3600

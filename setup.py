@@ -60,7 +60,7 @@ setup(
             "httpx>=0.27",
             *SERVE,
             *REMOTE,
-            "moto[server]>=5",
+            "moto[server]>=5.0.15",
             "ai-edge-litert>=2",
             "tf2onnx>=1.16",
             "nbclient>=0.10",

@@ -72,13 +72,15 @@ def test_a_docstring_is_shown_as_it_was_written(reference):
     assert 'class="pdoc-code codehilite"' in shown and "True" in shown
 
 
+def silent(photos, size: int = 2) -> None:
+    pass
+
+
+def stale(photos: str):
+    """Goes on from `graphnets.scan`, `graphnets.photos.splits.split` and `graphnets.gone`."""
+
+
 def test_what_a_reader_would_miss_is_told(reference):
-    def silent(photos, size: int = 2) -> None:
-        pass
-
-    def stale(photos: str):
-        """Goes on from `graphnets.scan`, `graphnets.photos.splits.split` and `graphnets.gone`."""
-
     found = [
         line
         for function in (silent, stale)

@@ -10,6 +10,13 @@ import pandas as pd
 from graphnets.photos.folders import BETWEEN
 
 UNITED = "united"  # in a table's attrs: how many copies are not in it
+CONFUSES = int(pd.__version__.split(".")[0]) < 3  # pandas 2 takes names not in UTF-8 for others
+WHAT_CONFUSES = "not UTF-8, which pandas 2 takes for other such names"
+
+
+def confused(name: str) -> bool:
+    """Whether this pandas may take the name for another in groups and sets."""
+    return CONFUSES and any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def united(photos: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from graphnets.photos.images import (
     no_progress,
     plain_text,
 )
-from graphnets.photos.labels import each_label, united
+from graphnets.photos.labels import WHAT_CONFUSES, confused, each_label, united
 from graphnets.workers import cluster, unseen
 
 Images = pd.DataFrame | str | os.PathLike
@@ -110,6 +110,12 @@ def loose(folder: str | os.PathLike[str], progress: Progress = no_progress) -> p
 
 def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """The table of `scan` from one with path, label and problem, and a key where it is trusted."""
+    unfit = f"its name is {WHAT_CONFUSES}; rename it, or install pandas 3"
+    problems = [
+        old or unfit * confused(path)
+        for old, path in zip(photos.problem, photos.path, strict=True)
+    ]
+    photos = photos.assign(problem=pd.Series(problems, photos.index, dtype=object))
     if "key" in photos:
         first = ["path", "label", "key", "problem"]
         return photos[[*first, *photos.columns.difference(first, sort=False)]]
@@ -178,6 +184,10 @@ def _rows(
             f"trust_keys is for tables, and {shown(images)} is a folder; leave it out"
         )
     paths = class_files(images)
+    for label in filter(confused, dict.fromkeys(label for label, _ in paths)):
+        raise GraphnetsError(
+            f"the folder name {shown(label)} is {WHAT_CONFUSES}; rename it, or install pandas 3"
+        )
     columns = {"path": [p for _, p in paths], "label": [label for label, _ in paths]}
     return pd.DataFrame({**columns, "problem": ""}, dtype=object)
 

@@ -19,7 +19,7 @@ from graphnets.errors import GraphnetsError, check_path, shown
 from graphnets.files import check_readable, reading
 from graphnets.photos import arrays
 from graphnets.photos.folders import ARRAYS, BETWEEN, NAMED_TABLES, SPLITS, TEXTS
-from graphnets.photos.labels import joined
+from graphnets.photos.labels import WHAT_CONFUSES, confused, joined
 
 COLUMNS = {  # by what is in use: pandas', retrain.py's users', GTSRB's, Kaggle's names
     "path": ("path", "filename", "file", "image"),
@@ -104,6 +104,7 @@ def _check_texts(rows: pd.DataFrame, faults: _Faults, multi_label: bool) -> None
         faults.add((rows.label.str.strip() == "") & (rows.problem == ""), "no label")
     broken = rows.label.map(lambda label: label.splitlines() not in ([label], []))
     faults.add(broken, "a line break in its label", rows.label)
+    faults.add(rows.label.map(confused), f"a label that is {WHAT_CONFUSES}", rows.label)
     if multi_label:
         bare = rows.label.str.strip().str.replace(r"\s*\|\s*", BETWEEN, regex=True)
         rows["label"] = bare.map(lambda label: joined([label]))
@@ -114,7 +115,7 @@ def _check_texts(rows: pd.DataFrame, faults: _Faults, multi_label: bool) -> None
 
 def _leave_out_repeated(rows: pd.DataFrame, table: Listed, faults: _Faults) -> None:
     """A row that says the same as one before it is left out; one that contradicts it is a fault."""
-    usable = rows[rows.problem == ""]
+    usable = rows[(rows.problem == "") & ~rows.path.map(confused)]
     first = usable.groupby(["path", "label"], sort=False).cumcount() == 0
     if first.all():
         return

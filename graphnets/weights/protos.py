@@ -34,7 +34,10 @@ def message_class(messages: Messages, name: str) -> type:
                 added.type = field.Type.Value(f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"p.{name}"))
+    found = pool.FindMessageTypeByName(f"p.{name}")
+    if hasattr(message_factory, "GetMessageClass"):
+        return message_factory.GetMessageClass(found)
+    return message_factory.MessageFactory(pool).GetPrototype(found)  # protobuf 3, of TensorFlow 2.16
 
 
 def parsed(message: type, data: bytes | memoryview) -> Any:

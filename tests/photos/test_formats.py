@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import AvifImagePlugin, Image, ImageOps
+from PIL import Image, ImageOps
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images, kinds
@@ -135,7 +135,8 @@ def test_without_the_plugin_a_heic_says_what_reads_it(monkeypatch):
 
 
 def test_a_pillow_without_avif_says_which_has_it(monkeypatch):
-    monkeypatch.setattr(AvifImagePlugin, "SUPPORTED", False)
+    plugin = pytest.importorskip("PIL.AvifImagePlugin")
+    monkeypatch.setattr(plugin, "SUPPORTED", False)
     with pytest.raises(PhotoError, match=r"^an AVIF picture, which Pillow reads from 11\.3 on; "):
         images.pixels(ftyp(b"avif"))
 

@@ -4,12 +4,13 @@ import hashlib
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from world import make_folder
 
 from graphnets.errors import GraphnetsError
-from graphnets.photos import images
+from graphnets.photos import images, labels
 from graphnets.photos.listing import check_classes, scan
 from graphnets.photos.splits import split
 
@@ -123,6 +124,7 @@ def test_a_label_is_its_folders_name_unchanged(tmp_path):
     )
 
 
+@pytest.mark.skipif(labels.CONFUSES, reason="pandas 2")
 def test_names_that_are_no_text_are_taken(tmp_path, read):
     make_folder(tmp_path, a=3, caf=3)
     root = os.fsencode(tmp_path)
@@ -133,6 +135,23 @@ def test_names_that_are_no_text_are_taken(tmp_path, read):
     assert set(photos.split) == {"training", "validation", "testing"}
     for path in photos.path:
         assert read(path).shape == (1, 4, 4, 3)
+
+
+def test_names_that_pandas_2_takes_for_one_another_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "CONFUSES", True)
+    root = os.fsencode(make_folder(tmp_path, a=4, b=3))
+    os.rename(root + b"/a/0.png", root + b"/a/\xff.png")
+    photos = scan(tmp_path)
+    told = "its name is not UTF-8, which pandas 2 takes for other such names; rename it, or install"
+    assert list(photos.problem[photos.problem != ""]) == [f"{told} pandas 3"]
+    assert set(split(photos).split[photos.problem == ""]) == {"training", "validation", "testing"}
+    odd = ["caf\udce9", *photos.label[1:]]
+    table = pd.DataFrame({"path": photos.path, "label": odd}, dtype=object)
+    with pytest.raises(GraphnetsError, match=r"row 0 has a label that is not UTF-8, which pandas"):
+        scan(table)
+    os.rename(root + b"/b", root + b"/caf\xe9")
+    with pytest.raises(GraphnetsError, match=r"^the folder name caf\\udce9 is not UTF-8, which"):
+        scan(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "ends\n", "\n", "returns\r", "separated\u2028"])

@@ -41,7 +41,7 @@ def test_photos_run_together_and_are_what_they_are_alone(classifier, gate):
     gate.set()
     wait(rows)
     batches.close()
-    assert sum(sizes) == 50 and max(sizes) == BATCH and len(sizes) <= 5
+    assert sum(sizes) == 50 and 1 < max(sizes) <= BATCH
     for seed, row in enumerate(rows):
         np.testing.assert_allclose(row.result(), classifier.row(held(seed)), rtol=0, atol=1e-6)
     assert len({row.result()[0] for row in rows}) == 50

@@ -47,8 +47,12 @@ def write(run: Run, folder: Path, say: Callable[[str], object]) -> dict[str, str
     with TemporaryDirectory() as scratch:
         graph = Path(scratch) / "graph.pb"
         graph.write_bytes(_as_tfjs_takes_it(picture_graph(run, tf.int32)).SerializeToString())
-        command = [sys.executable, "-c", CONVERT, str(graph), ",".join(run.outputs), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        command = [sys.executable, "-c", CONVERT, str(graph), ",".join(run.outputs)]
+        command.append(str(folder.absolute()))
+        # In the scratch folder, as a numpy.py in the one that the user is in would be run.
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", cwd=scratch
+        )
     if done.returncode or not (folder / MODEL).is_file():
         told = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
         raise GraphnetsError(

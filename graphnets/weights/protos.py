@@ -37,7 +37,7 @@ def message_class(messages: Messages, name: str) -> type:
     found = pool.FindMessageTypeByName(f"p.{name}")
     if hasattr(message_factory, "GetMessageClass"):
         return message_factory.GetMessageClass(found)
-    return message_factory.MessageFactory(pool).GetPrototype(found)  # protobuf 3, of TensorFlow 2.16
+    return message_factory.MessageFactory(pool).GetPrototype(found)  # protobuf 3
 
 
 def parsed(message: type, data: bytes | memoryview) -> Any:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from graphnets.exports.run import Photo
 PICTURE = pixels(3, 40, 23)
 needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 CONVERTER = """
-import os, sys
+import json, os, sys
 import tensorflow_decision_forests, tensorflow_hub
 def convert_tf_frozen_model(graph, outputs, folder):
     assert "numpy" not in sys.modules
@@ -60,6 +61,13 @@ def packages(tmp_path, monkeypatch):
 def test_the_converter_is_used_without_what_it_drags_along(run, packages, tmp_path):
     assert tfjs.write(run, tmp_path, lambda line: None) == {"float32": "model.json"}
     assert int((tmp_path / "model.json").read_text()) > 1000
+
+
+def test_nothing_of_the_users_folder_is_run(run, packages, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "json.py").write_text("raise SystemExit('of the folder')")
+    monkeypatch.chdir(tmp_path)
+    assert tfjs.write(run, Path("out"), lambda line: None) == {"float32": "model.json"}
 
 
 def test_what_the_converter_does_not_take_is_told(open_set, packages, tmp_path):

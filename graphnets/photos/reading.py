@@ -189,8 +189,8 @@ def ahead(
 ) -> Iterator[tuple]:
     """(item, function that returns or raises the result) in order, threads working ahead.
 
-    At most `in_hand` items (None: two batches) are waiting at a time, so that memory does not grow
-    with the photos. threads: at work at a time (None: some more than there are cores).
+    Each function is to be called once: it does not keep what it gave. At most `in_hand` items
+    (None: two batches) are waiting at a time, so that memory does not grow with the photos. threads: at work at a time (None: some more than there are cores).
     """
     in_hand = in_hand or 2 * BATCH
     with kept_pool(threads) as submit:
@@ -198,8 +198,17 @@ def ahead(
         for item in items:
             waiting.append((item, submit(work, item)))
             if len(waiting) >= in_hand:
-                done, future = waiting.popleft()
-                yield done, future.result
+                yield _taken(waiting)
         while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result
+            yield _taken(waiting)
+
+
+def _taken(waiting: deque[tuple[object, Future]]) -> tuple[object, Callable]:
+    """The first that is waiting, and what gives its result, once.
+
+    An error leads, by the frames that it went through, to this function; if that led back to the
+    error by its future, a whole batch of pictures would wait for the garbage collector.
+    """
+    item, future = waiting.popleft()
+    held = [future]
+    return item, lambda: held.pop().result()

@@ -190,7 +190,8 @@ def ahead(
     """(item, function that returns or raises the result) in order, threads working ahead.
 
     Each function is to be called once: it does not keep what it gave. At most `in_hand` items
-    (None: two batches) are waiting at a time, so that memory does not grow with the photos. threads: at work at a time (None: some more than there are cores).
+    (None: two batches) are waiting at a time, so that memory does not grow with the photos.
+    threads: at work at a time (None: some more than there are cores).
     """
     in_hand = in_hand or 2 * BATCH
     with kept_pool(threads) as submit:

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.endurance.memory import MOST, Grown
+SETTINGS = ("TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS")
 
 ROW = "{:25s} | {:>6} | {:>9} | {:>8} | {:>7} | {:>5} | {:>5}"
 
 
-def row(name: str, grown: Grown) -> str:
+def row(name, grown) -> str:
     """A line of the table."""
     start, rise, seconds = f"{grown.start:.1f}", f"{grown.rise:+.2f}", f"{grown.seconds:.0f}"
     return ROW.format(name, grown.calls, start, rise, grown.threads, grown.files, seconds)
@@ -21,10 +21,10 @@ def row(name: str, grown: Grown) -> str:
 
 def main() -> int:
     """Do all of it, and say in a table what became of the memory."""
-    for setting, value in (
-        ("TF_CPP_MIN_LOG_LEVEL", "3"), ("TF_ENABLE_ONEDNN_OPTS", "1"), ("TF_USE_LEGACY_KERAS", "1")
-    ):  # fmt: skip
-        os.environ.setdefault(setting, value)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for setting in SETTINGS:  # as the commands have them
+        os.environ.setdefault(setting, "1")
+    from tests.endurance.memory import MOST
     from tests.endurance.works import endured, made
 
     parser = argparse.ArgumentParser(prog="python -m tests.endurance")

@@ -214,7 +214,7 @@ def test_eight_threads_at_a_time_agree_with_one(folder):
 def at_work():
     """How many threads there are but those that wait for the next prediction, of which few are."""
     kept = [thread for thread in threading.enumerate() if thread.name.startswith(KEPT)]
-    assert len(kept) <= os.cpu_count() + 4 + RUNS
+    assert len(kept) <= os.cpu_count() + 4 + RUNS + 1  # readers, runs, what feeds a training
     return threading.active_count() - len(kept)
 
 

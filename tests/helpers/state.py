@@ -49,7 +49,9 @@ def _of_logging():
         f"logger {name!r}": (each.level, list(each.handlers), each.propagate, each.disabled)
         for name, each in loggers.items()
         if isinstance(each, logging.Logger)
-    } | {"logging": (logging.root.manager.disable, logging.getLoggerClass(), logging.raiseExceptions)}
+    } | {
+        "logging": (logging.root.manager.disable, logging.getLoggerClass(), logging.raiseExceptions)
+    }
 
 
 def _of_libraries():

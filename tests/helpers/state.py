@@ -44,14 +44,13 @@ def _of_python():
 
 
 def _of_logging():
-    loggers = {"": logging.root, **logging.root.manager.loggerDict}
-    return {
-        f"logger {name!r}": (each.level, list(each.handlers), each.propagate, each.disabled)
-        for name, each in loggers.items()
-        if isinstance(each, logging.Logger)
-    } | {
-        "logging": (logging.root.manager.disable, logging.getLoggerClass(), logging.raiseExceptions)
-    }
+    manager = logging.root.manager
+    found = {"logging": (manager.disable, logging.getLoggerClass(), logging.raiseExceptions)}
+    for name, each in {"": logging.root, **manager.loggerDict}.items():
+        if isinstance(each, logging.Logger):
+            handlers = list(each.handlers)
+            found[f"logger {name!r}"] = (each.level, handlers, each.propagate, each.disabled)
+    return found
 
 
 def _of_libraries():

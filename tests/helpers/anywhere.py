@@ -74,6 +74,7 @@ def without_the_new():
 def main():
     """Say which places differ from the first."""
     graph, v1 = tf.Graph(), tf.compat.v1
+    v1.logging.set_verbosity(v1.logging.ERROR)  # disable_v2_behavior says that it is deprecated
     if "disabled" in sys.argv:
         v1.disable_eager_execution()
     places = (answered, of_a_thread, in_a_loop, beside_a_loop, in_a_function,

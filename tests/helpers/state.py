@@ -63,10 +63,10 @@ def _of_libraries():
 
 
 def _of_tensorflow():
-    graph = v1.get_default_graph()
+    graph, drawing = v1.get_default_graph(), getattr(context.context(), "_rng", None)
     return {
         "graph": (id(graph), graph.seed, graph.version), "eager": tf.executing_eagerly(),
-        "seed": (context.global_seed(), context.context()._rng.getstate()),
+        "seed": (context.global_seed(), drawing and drawing.getstate()),
         "verbosity": v1.logging.get_verbosity(), "session": v1.get_default_session(),
         "threads": (tf.config.threading.get_intra_op_parallelism_threads(),
                     tf.config.threading.get_inter_op_parallelism_threads()),

@@ -19,6 +19,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+import sklearn.model_selection  # noqa: F401 - as it is imported it sets filters and variables
 import tensorflow as tf
 from PIL import Image
 from served import png

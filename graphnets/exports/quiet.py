@@ -31,13 +31,13 @@ def converting(source: str, to: str) -> Iterator[None]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Nothing that libraries say in the block reaches the terminal."""
-    verbosity = tf.logging.get_verbosity()
+    verbosity, disabled = tf.logging.get_verbosity(), logging.root.manager.disable
     tf.logging.set_verbosity(tf.logging.ERROR)
-    logging.disable(logging.WARNING)
+    logging.disable(max(disabled, logging.WARNING))
     try:
         with stderr_closed(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(disabled)
         tf.logging.set_verbosity(verbosity)

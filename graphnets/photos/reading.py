@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from itertools import islice
 from numbers import Integral
@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.errors import GraphnetsError, PhotoError, check_seed, refused
 from graphnets.photos import augment, images, jpeg
 from graphnets.photos.augmentation import Augmentation, check_augmentation, check_copies
+from graphnets.photos.threads import kept_pool
 from graphnets.sessions import Session
 
 BATCH = 16  # photos a run; 16 to 64 measured the same. Another number is another store.LAYOUT
@@ -188,21 +189,27 @@ def ahead(
 ) -> Iterator[tuple]:
     """(item, function that returns or raises the result) in order, threads working ahead.
 
-    At most `in_hand` items (None: two batches) are waiting at a time, so that memory does not grow
-    with the photos. threads: at work at a time (None: some more than there are cores).
+    Each function is to be called once: it does not keep what it gave. At most `in_hand` items
+    (None: two batches) are waiting at a time, so that memory does not grow with the photos.
+    threads: at work at a time (None: some more than there are cores).
     """
     in_hand = in_hand or 2 * BATCH
-    with ThreadPoolExecutor(threads) as pool:
+    with kept_pool(threads) as submit:
         waiting: deque[tuple[object, Future]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(work, item)))
-                if len(waiting) >= in_hand:
-                    done, future = waiting.popleft()
-                    yield done, future.result
-            while waiting:
-                done, future = waiting.popleft()
-                yield done, future.result
-        except BaseException:  # the consumer has had enough: what has not begun need not be done
-            pool.shutdown(cancel_futures=True)
-            raise
+        for item in items:
+            waiting.append((item, submit(work, item)))
+            if len(waiting) >= in_hand:
+                yield _taken(waiting)
+        while waiting:
+            yield _taken(waiting)
+
+
+def _taken(waiting: deque[tuple[object, Future]]) -> tuple[object, Callable]:
+    """The first that is waiting, and what gives its result, once.
+
+    An error leads, by the frames that it went through, to this function; if that led back to the
+    error by its future, a whole batch of pictures would wait for the garbage collector.
+    """
+    item, future = waiting.popleft()
+    held = [future]
+    return item, lambda: held.pop().result()

@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets import forks
 from graphnets.classifier.predict import Classifier
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.photos.images import Held
 from graphnets.photos.reading import BATCH
 from graphnets.sessions import claim
@@ -125,6 +125,8 @@ class Batches:
 
 def given(row: np.ndarray | Exception) -> np.ndarray:
     """The row; raises what stands in its place."""
+    if isinstance(row, PhotoError):
+        raise PhotoError(*row.args)  # another one, as below
     if isinstance(row, Exception):
         raise row
     return row
@@ -136,6 +138,10 @@ def _settle(future: Future, work: Callable, *arguments: object) -> None:
         return
     try:
         found = work(*arguments)
+    except PhotoError as error:
+        # A new one: the frames of the old one lead back here, and to the photo's bytes, which
+        # would wait for the garbage collector.
+        future.set_exception(PhotoError(*error.args))
     except BaseException as error:
         future.set_exception(error)
     else:

@@ -41,11 +41,15 @@ def url(place: str, checksum: str | None, folder: Path) -> Path:
                 for block in response.iter_content(1 << 16):
                     bar.write(block)
 
-    pooch.get_logger().setLevel(logging.WARNING)
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
     try:
         return Path(pooch.retrieve(place, checksum, "download", folder, downloader=save))
     except (requests.RequestException, ValueError) as error:  # ValueError: the checksum
         raise GraphnetsError(f"{type(error).__name__}: {error}") from None
+    finally:
+        logger.setLevel(level)
 
 
 def _answer(place: str) -> requests.Response:

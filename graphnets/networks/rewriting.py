@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.networks import folding, soundness
+from graphnets.networks import folding, frozen, soundness
 from graphnets.networks.folding import Graph
 from graphnets.networks.nodes import (
     attribute,
@@ -36,15 +36,16 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
     to that many rows ([1, n]) takes many ([-1, n]), behind a pool or a convolution one for each
     picture (pictures of another size fail there), and the result of an ExpandDims in front (0) is a
     placeholder with that default. `graph_def` itself is left as it is.
-    Raises GraphnetsError for what is no GraphDef, if TensorFlow cannot import it, before or after,
-    and for a batch norm that takes its mean from the batch.
+    Raises GraphnetsError for what is no GraphDef, or one that may do more than compute (as
+    `read_graph_def`), if TensorFlow cannot import it, before or after, and for a batch norm that
+    takes its mean from the batch.
 
     >>> old = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
     >>> new = graphnets.modernised(old)
     >>> len(new.node) < len(old.node)
     True
     """
-    soundness.check(graph_def)
+    frozen.check(graph_def)
     graph = tf.GraphDef()
     graph.CopyFrom(graph_def)
     with soundness.refusing("the graph"):

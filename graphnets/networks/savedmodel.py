@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -27,6 +26,7 @@ from graphnets.networks.nodes import (
     needed,
     node_name,
 )
+from graphnets.weights import protos, wire
 
 FILE, VARIABLES = "saved_model.pb", Path("variables") / "variables"
 SERVED = "serving_default"
@@ -80,7 +80,6 @@ def read_saved_model(folder: str | os.PathLike[str], signature: str = "") -> Mod
 
 
 def _meta_graph(folder: Path):
-    model = saved_model_pb2.SavedModel()
     if not (folder / FILE).exists():
         has = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else []
         kind = "a checkpoint" if any(n == "checkpoint" or ".index" in n for n in has) else "it"
@@ -88,11 +87,14 @@ def _meta_graph(folder: Path):
             f"{folder} has no {FILE}: {kind} has {', '.join(has) or 'nothing'}; wanted the folder "
             "of a SavedModel, as model.export(DIR) writes it"
         )
-    try:
-        with reading(folder / FILE) as file:
-            model.ParseFromString(file.read())
-    except DecodeError:
-        raise GraphnetsError(f"{folder / FILE} is no SavedModel; export the model again") from None
+    with reading(folder / FILE) as file:
+        try:
+            model = protos.parsed_from(saved_model_pb2.SavedModel, file)
+        except ValueError as error:
+            why = f" ({error})" if isinstance(error, wire.TooLarge) else ""
+            raise GraphnetsError(
+                f"{folder / FILE} is no SavedModel{why}; export the model again"
+            ) from None
     graphs = list(model.meta_graphs)
     serving = [meta for meta in graphs if "serve" in meta.meta_info_def.tags] or [
         meta for meta in graphs if not meta.meta_info_def.tags

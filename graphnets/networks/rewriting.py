@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -9,6 +11,7 @@ from graphnets.networks import folding, frozen, soundness
 from graphnets.networks.folding import Graph
 from graphnets.networks.nodes import (
     attribute,
+    behind,
     by_name,
     const_node,
     constant,
@@ -101,8 +104,11 @@ def _drop_checks(nodes: Graph) -> None:
 
 
 def _source(passed: dict[str, str], name: str) -> str:
+    names = []
     while name in passed:  # one may follow on another
+        names.append(name)
         name = passed[name]
+    passed.update(dict.fromkeys(names, name))  # a thousand may read the last of a thousand
     return name
 
 
@@ -175,8 +181,7 @@ def _undropped(nodes: Graph, node: tf.NodeDef) -> str | None:
 
 def _is_random(nodes: Graph, node: tf.NodeDef) -> bool:
     """Whether a node is a dropout's mask: a comparison with random numbers, or their floor."""
-    while node.op in ("Cast", "Identity"):
-        node = nodes[node_name(node.input[0])]
+    node = behind(nodes, node, ("Cast", "Identity"))
     if node.op not in ("Floor", "GreaterEqual"):
         return False
     for _ in range(8):  # random_uniform's own product, sum and minimum lie between
@@ -193,13 +198,15 @@ def _is_random(nodes: Graph, node: tf.NodeDef) -> bool:
 def _drop_unread(nodes: Graph, before: tf.GraphDef) -> None:
     """What was read, and is not: constants of batch norms, masks of dropout."""
     read = {node_name(i) for node in before.node for i in node.input}
-    while True:
-        used = {node_name(i) for node in nodes.values() for i in node.input}
-        unread = [n for n in (read - used) & nodes.keys() if nodes[n].op != "Identity"]
-        if not unread:
-            return
-        for name in unread:
-            del nodes[name]
+    uses = Counter(node_name(i) for node in nodes.values() for i in node.input)
+    unread = [name for name in read if not uses[name]]
+    while unread:
+        name = unread.pop()
+        if name in nodes and nodes[name].op != "Identity":
+            for source in map(node_name, nodes.pop(name).input):
+                uses[source] -= 1
+                if not uses[source]:
+                    unread.append(source)
 
 
 def _free_batch_dimension(nodes: Graph) -> None:
@@ -234,9 +241,8 @@ def _free_batch_dimension(nodes: Graph) -> None:
 
 def _maps(nodes: Graph, tensor: str) -> tf.NodeDef | None:
     """The node of a tensor that is maps for sure: its first dimension counts pictures."""
-    first = node = nodes[node_name(tensor)]
-    while node.op in ("BiasAdd", "Identity", "LRN", "Relu", "Relu6"):
-        node = nodes[node_name(node.input[0])]
+    first = nodes[node_name(tensor)]
+    node = behind(nodes, first, ("BiasAdd", "Identity", "LRN", "Relu", "Relu6"))
     return first if node.op in MAPS else None
 
 

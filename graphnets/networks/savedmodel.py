@@ -19,6 +19,7 @@ from graphnets.files import reading, sha256
 from graphnets.networks import frozen, soundness
 from graphnets.networks.inlining import inlined
 from graphnets.networks.nodes import (
+    MOST_PASSED,
     by_name,
     const_node,
     constant,
@@ -28,6 +29,7 @@ from graphnets.networks.nodes import (
 )
 from graphnets.weights import protos, wire
 
+LARGEST = 3 * wire.LARGEST  # bytes: Adam has two numbers for each of a graph's own
 FILE, VARIABLES = "saved_model.pb", Path("variables") / "variables"
 SERVED = "serving_default"
 NO_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
@@ -51,8 +53,16 @@ def is_saved_model(path: str | os.PathLike[str]) -> bool:
 
 
 def fingerprint(folder: str | os.PathLike[str]) -> str:
-    """What tells a SavedModel from all others: the SHA-256 of its files' own."""
+    """What tells a SavedModel from all others: the SHA-256 of its files' own.
+
+    Raises GraphnetsError for more bytes of variables than a network and its optimiser have.
+    """
     files = [Path(folder) / FILE, *sorted((Path(folder) / VARIABLES).parent.glob("variables.*"))]
+    size = sum(path.stat().st_size for path in files)
+    if size > LARGEST:  # sparse files have any size
+        raise GraphnetsError(
+            f"{folder} has {size:,} bytes, wanted {LARGEST:,} at most: a graph and its optimiser"
+        )
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 
@@ -153,12 +163,12 @@ def _holder(nodes: Mapping[str, tf.NodeDef], node: tf.NodeDef) -> str | None:
 
 def _behind(nodes: Mapping[str, tf.NodeDef], tensor: str, passed: tuple[str, ...]) -> str:
     """The tensor that reaches another through ops which pass it on."""
-    for _ in range(len(nodes)):  # in a function's body, a node could be its own input
+    for _ in range(MOST_PASSED):  # in a function's body, a node could be its own input
         node = nodes[node_name(tensor)]
         if node.op not in passed or not data_inputs(node):
             return tensor
         tensor = node.input[0]
-    raise ValueError(f"{tensor} is its own input")
+    raise ValueError(f"{tensor} is its own input, or over {MOST_PASSED} ops behind what reads it")
 
 
 def _with_defaults(node: tf.NodeDef) -> tf.NodeDef:
@@ -200,8 +210,11 @@ class _Values:
             raise GraphnetsError(
                 f"{prefix} cannot be read: {error}; wanted the variables of the SavedModel"
             ) from None
-        if sum(map(math.prod, sizes.values())) > there:
+        numbers = sum(map(math.prod, sizes.values()))
+        if numbers > there:
             raise GraphnetsError(f"{prefix} says that it holds more numbers than it has bytes")
+        if there > LARGEST:
+            raise GraphnetsError(f"{prefix} has {there:,} bytes, wanted {LARGEST:,} at most")
         return reader
 
 

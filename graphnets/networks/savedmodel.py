@@ -188,6 +188,7 @@ class _Values:
     def __init__(self, graph_def: tf.GraphDef, restore: str, folder: Path) -> None:
         self._folder, self._keys = folder, _keys(graph_def, restore)
         self._reader: Any = None  # opened where it is needed
+        self._left = 0  # bytes that may yet be read; one variable may be read by several nodes
 
     def of(self, holder: str) -> np.ndarray:
         """The value of a variable. Raises GraphnetsError if the files do not have it."""
@@ -198,7 +199,11 @@ class _Values:
             raise GraphnetsError(
                 f"{self._folder} has no value for its variable {holder}; export the model again"
             )
-        return self._reader.get_tensor(key)
+        value = self._reader.get_tensor(key)
+        self._left -= value.nbytes
+        if self._left < 0:
+            raise ValueError("it reads its variables far more often than it has them")
+        return value
 
     def _opened(self):
         prefix = self._folder / VARIABLES
@@ -215,6 +220,7 @@ class _Values:
             raise GraphnetsError(f"{prefix} says that it holds more numbers than it has bytes")
         if there > LARGEST:
             raise GraphnetsError(f"{prefix} has {there:,} bytes, wanted {LARGEST:,} at most")
+        self._left = 2 * there + soundness.ROOM
         return reader
 
 

@@ -7,8 +7,8 @@ failing CHECK of which ends the process, is checked here first.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -146,9 +146,13 @@ def _check_counts(nodes: Iterable[tf.NodeDef]) -> None:
 
 
 def _check_calls(library) -> None:
-    """Raise ValueError if a function calls itself, at any remove: it would be called for ever."""
+    """Raise ValueError if a function calls itself, at any remove, or calls become too many nodes.
+
+    TensorFlow goes into each call as it imports a graph: it would take for ever.
+    """
     functions = {function.signature.name: function for function in library.function}
-    calls = {name: _called(f.node_def) & functions.keys() for name, f in functions.items()}
+    calls = {name: _calls(f.node_def, functions) for name, f in functions.items()}
+    sizes = {name: len(function.node_def) for name, function in functions.items()}
     left = {name: len(called) for name, called in calls.items()}
     callers = defaultdict(list)
     for name, called in calls.items():
@@ -158,12 +162,21 @@ def _check_calls(library) -> None:
     while leaves:
         name = leaves.pop()
         del left[name]
+        sizes[name] += sum(count * sizes[called] for called, count in calls[name].items())
+        if sizes[name] > MOST_IN_ALL:
+            raise ValueError(f"its functions become more than {MOST_IN_ALL:,} nodes")
         for caller in callers[name]:
             left[caller] -= 1
             if not left[caller]:
                 leaves.append(caller)
     if left:
         raise ValueError(f"its function {min(left)} calls itself")
+
+
+def _calls(nodes: Iterable, functions: Collection[str]) -> Counter[str]:
+    """How often functions are called by nodes."""
+    names = Counter(name for node in nodes for name in _called([node]))
+    return Counter({name: count for name, count in names.items() if name in functions})
 
 
 def keep_called(graph_def: tf.GraphDef, library) -> None:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from graphnets.files import held
 from graphnets.weights import wire
 
 # {message: {field: (number, type)}}: a type is protobuf's ("int64", "bytes", ...) or another
@@ -65,7 +66,7 @@ def parsed_from(message: type, file: BinaryIO) -> Any:
     Raises OSError, and ValueError if the file is empty, or as `parsed` does.
     """
     status = os.fstat(file.fileno())
-    wire.check_size(status.st_size)
+    wire.check_size(status.st_size, held(status))
     if stat.S_ISFIFO(status.st_mode):
         return parsed(message, file.read(wire.LARGEST))
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:

@@ -9,6 +9,7 @@ from typing import Any
 
 MOST_FIELDS = 2_000_000  # 200 MB; a network's graph has some ten thousand nodes of thirty fields
 LARGEST = (1 << 31) - 1  # bytes, of protobuf itself
+HOLES = 1 << 30  # bytes that need not be on the disk: just written, none may be yet
 DEEPEST = 100  # messages in messages, of protobuf itself
 LONGEST_NUMBER = 10  # bytes
 CUT_OFF = "it ends too early"
@@ -22,10 +23,12 @@ class TooLarge(ValueError):
     """What the file holds would take far more memory than a network does."""
 
 
-def check_size(size: int) -> None:
-    """Raise TooLarge for more bytes than protobuf reads, before they are read."""
+def check_size(size: int, on_disk: int) -> None:
+    """Raise TooLarge for more bytes than protobuf reads, or almost only holes, before they are read."""
     if size > LARGEST:
         raise TooLarge(f"it has {size:,} bytes, wanted {LARGEST:,} at most")
+    if size - on_disk > HOLES:
+        raise TooLarge(f"it has {size:,} bytes, most of which are holes in the file")
 
 
 def check(data: Bytes, descriptor: Any, most: int | None = None) -> None:
@@ -35,7 +38,7 @@ def check(data: Bytes, descriptor: Any, most: int | None = None) -> None:
     descriptor: that of its class, whose known fields are looked into; 16 bytes of packed numbers
     count as a field.
     """
-    check_size(len(data))
+    check_size(len(data), len(data))
     most = MOST_FIELDS if most is None else most
     place, end, plan, left = 0, len(data), _plan(descriptor, {}), most
     outer: list[tuple[int, Plan]] = []

@@ -9,7 +9,7 @@ import time
 # Of each kind of file, the module that has its reader, or all in READERS.
 MODULES = (
     "tests.fuzz.graphs", "tests.fuzz.savedmodel", "tests.fuzz.weights", "tests.fuzz.store",
-    "tests.fuzz.checkpoints", "tests.fuzz.pictures",
+    "tests.fuzz.checkpoints", "tests.fuzz.pictures", "tests.fuzz.bombs",
 )  # fmt: skip
 
 

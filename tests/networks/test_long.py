@@ -62,11 +62,11 @@ def test_what_is_behind_a_row_too_long_for_a_network_is_not_looked_for(quickly):
 
 
 def test_constants_of_constants_have_an_end():
-    """Of 64 KB each: what they make when they are added is 256 MB."""
+    """Of 16 KB each: what they make when they are added is 64 MB."""
     graph = {}
     for number in range(4):
         for axis in range(2):
-            shape = (1 << 13, 1) if axis else (1, 1 << 13)
+            shape = (1 << 12, 1) if axis else (1, 1 << 12)
             name = f"c{number}{axis}"
             graph[name] = nodes.const_node(name, np.zeros(shape, np.float32))
         inputs = [f"c{number}0", f"c{number}1"]

@@ -231,9 +231,9 @@ WEIGHTS = (
 SLOW = (
     Bomb("nested.h5", nested_h5),
     Bomb("wide.h5", wide_h5),
-    Bomb("zeros.npy.gz", gzipped(b"\x80\x02}", 3 << 30)),
+    Bomb("zeros.npy.gz", gzipped(b"\x80\x02}X\1\0\0\0aB\0\0\0\xc0", 3 << 30)),
     Bomb("zeros.npz", zipped({"a/W": [npy_header((1 << 40,)), *zeros(1 << 28)]})),
-    Bomb("zeros.tgz", gzipped(b"", 3 << 30), weights.archive_member),
+    Bomb("zeros.tgz", gzipped(archive(tarfile.REGTYPE, 3 << 30), 3 << 30), weights.archive_member),
 )
 BOMBS = {bomb.name: bomb for bomb in (*WEIGHTS, *graphbombs.bombs(Bomb), *SLOW)}
 MOST = len(BOMBS)

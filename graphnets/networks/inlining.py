@@ -10,7 +10,7 @@ from tensorflow.python.framework import op_def_registry
 from graphnets.networks.nodes import attribute, data_inputs, node_name
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-MOST = 50_000  # nodes, with those that calls become and these themselves; the largest networks have some ten thousand
+MOST = 50_000  # nodes that calls may become, with them; large networks have ten thousand
 MOST_INPUTS = 500_000  # of all those nodes
 ROOM = 64 << 20  # bytes that bodies may take beyond those of the graph: one can be called often
 

@@ -61,8 +61,8 @@ class _Unpacked(io.RawIOBase):
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """A file open for reading, unpacked on the way if it is gzip'd.
 
-    Raises GraphnetsError if it cannot be opened, or is almost all holes; reading raises ValueError where a gzip'd file
-    unpacks to more than `most_bytes`.
+    Raises GraphnetsError if it cannot be opened, or is almost all holes; reading raises
+    ValueError where a gzip'd file unpacks to more than `most_bytes`.
     """
     check_path("the file", path)
     try:

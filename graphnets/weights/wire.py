@@ -24,7 +24,7 @@ class TooLarge(ValueError):
 
 
 def check_size(size: int, on_disk: int) -> None:
-    """Raise TooLarge for more bytes than protobuf reads, or almost only holes, before they are read."""
+    """Raise TooLarge for more bytes than protobuf reads, or holes, before they are read."""
     if size > LARGEST:
         raise TooLarge(f"it has {size:,} bytes, wanted {LARGEST:,} at most")
     if size - on_disk > HOLES:

@@ -46,7 +46,10 @@ def member(path: Path, what: str, pattern: str = "") -> bytes:
     """
     names = re.compile(pattern or re.escape(what))
     try:
-        with opened(path) as raw, tarfile.open(fileobj=(file := _Careful(raw)), mode="r:") as archive:
+        with (
+            opened(path) as raw,
+            tarfile.open(fileobj=(file := _Careful(raw)), mode="r:") as archive,
+        ):
             while (found := archive.next()) and not names.fullmatch(found.name):
                 archive.members = []  # type: ignore[attr-defined]  # or a million are kept
             if found is None:

@@ -58,7 +58,9 @@ def run_guided(names, chosen):
     """Run atheris on the readers, and say how many files each has read."""
     known, faults = readers(), 0
     for name in names:
-        read, places, wrong = guided.run(name, known[name], chosen.guided, Path("fuzz-faults", name))
+        read, places, wrong = guided.run(
+            name, known[name], chosen.guided, Path("fuzz-faults", name)
+        )
         print(f"{name}: {read} files, {places} places reached{wrong and f', {wrong}'}", flush=True)
         faults += bool(wrong)
     return 1 if faults else 0

@@ -177,7 +177,9 @@ def grown(copy, size):
 
 def test_variables_of_any_size_are_refused_before_they_are_read(copy):
     grown(copy, 1 << 40)
-    with pytest.raises(GraphnetsError, match=r"variables has 1,099,5.* bytes, wanted 6,442,450,941 "):
+    with pytest.raises(
+        GraphnetsError, match=r"variables has 1,099,5.* bytes, wanted 6,442,450,941 "
+    ):
         read_saved_model(copy)
     with pytest.raises(GraphnetsError) as caught:
         fingerprint(copy)

@@ -6,7 +6,7 @@ import re
 import tarfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from graphnets.errors import GraphnetsError
 from graphnets.weights.formats import opened
@@ -39,6 +39,10 @@ class _Careful:
         return self._file.read(size)
 
 
+def _opened_tar(file: _Careful) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(BinaryIO, file), mode="r:")
+
+
 def member(path: Path, what: str, pattern: str = "") -> bytes:
     """The first file in an archive that is called `what`, or whose name the pattern matches.
 
@@ -48,7 +52,7 @@ def member(path: Path, what: str, pattern: str = "") -> bytes:
     try:
         with (
             opened(path) as raw,
-            tarfile.open(fileobj=(file := _Careful(raw)), mode="r:") as archive,
+            _opened_tar(file := _Careful(raw)) as archive,
         ):
             while (found := archive.next()) and not names.fullmatch(found.name):
                 archive.members = []  # type: ignore[attr-defined]  # or a million are kept

@@ -14,7 +14,8 @@ from pathlib import Path
 BEGUN_WITH = 200  # damaged files of the blind fuzzing
 LONGEST = 1 << 16  # bytes of a file
 MISSING = "--guided wants atheris, which is not here: pip install atheris"
-OTHERS = ("graphs", "savedmodel", "bombs")  # read in a child, of which nothing is seen here
+# Read in a child, of which nothing is seen here; several files at once, as JSON.
+OTHERS = ("graphs", "savedmodel", "bombs", "store", "checkpoints")
 
 
 def missing():

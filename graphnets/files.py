@@ -187,6 +187,15 @@ def sha256(path: str | os.PathLike[str], most: int | None = None) -> str:
     return digest.hexdigest()
 
 
+def held(status: os.stat_result) -> int:
+    """The bytes of a file that lie on the disk; the holes of a sparse one, which are zeros, do not.
+
+    All of them where a file system does not tell.
+    """
+    on_disk = 512 * getattr(status, "st_blocks", 0)
+    return min(status.st_size, on_disk) or status.st_size
+
+
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file open for reading; GraphnetsError if it cannot be opened or read."""

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -36,6 +35,7 @@ from graphnets.sessions import Later
 from graphnets.storage import StorageError
 
 Result = TypeVar("Result")
+LONGEST_LABELS = 1 << 24  # bytes
 PICTURES = "Mul"  # where retrain.py feeds its Inception (pixel - 128) / 128
 
 
@@ -294,9 +294,15 @@ def contents_of(photo: File | Frame | Held) -> Iterator[bytes]:
 def read_labels(path: File) -> list[str]:
     """The labels of a file with one a line. Raises GraphnetsError if it cannot be read."""
     try:
-        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+        with open(path, "rb") as file:
+            data = file.read(LONGEST_LABELS + 1)
     except OSError as error:
         raise GraphnetsError(f"{shown(path)} cannot be read: {error.strerror}") from None
+    if len(data) > LONGEST_LABELS:
+        raise GraphnetsError(
+            f"{shown(path)} has over {LONGEST_LABELS:,} bytes; wanted labels, one a line"
+        )
+    text = data.decode("utf-8", "surrogateescape")
     return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 

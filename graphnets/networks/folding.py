@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ FUSED = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 OLD = "BatchNormWithGlobalNormalization"  # of 2015
 SCALED = "_graphnets_scaled"  # an attribute of nodes whose values are no longer the file's
 LARGEST = 1 << 26  # numbers of a constant that is computed here
+ROOM = 16 << 20  # bytes that all of those may take beyond those of the graph
 # What is computed here where all its inputs are constants; each is NumPy's namesake.
 COMPUTED: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add,
@@ -37,6 +39,7 @@ COMPUTED: dict[str, Callable[..., np.ndarray]] = {
     "Sub": np.subtract,
 }
 
+BROADCAST = ("Add", "AddV2", "Mul", "RealDiv", "Sub")
 Graph = dict[str, tf.NodeDef]
 
 
@@ -61,7 +64,11 @@ def _identity(rank: int, channels: int) -> Affine:
 
 
 def compute_constants(nodes: Graph, order: list[str]) -> None:
-    """Make nodes Consts that compute with Consts alone: `rsqrt(variance + epsilon) * gamma`."""
+    """Make nodes Consts that compute with Consts alone: `rsqrt(variance + epsilon) * gamma`.
+
+    Raises ValueError where these take far more memory than what they are computed of.
+    """
+    room = ROOM + sum(node.ByteSize() for node in nodes.values())
     for name in order:
         node = nodes[name]
         inputs = [nodes[node_name(i)] for i in data_inputs(node)]
@@ -69,9 +76,21 @@ def compute_constants(nodes: Graph, order: list[str]) -> None:
         if not inputs or any(i.op != "Const" for i in inputs) or axis:
             continue
         values = [tf.make_ndarray(i.attr["value"].tensor) for i in inputs]
+        room -= _bytes(node.op, values)
+        if room < 0:
+            raise ValueError("what it computes of constants takes far more memory than they do")
         value = _squeezed(node, *values) if node.op == "Squeeze" else _computed(node.op, values)
         if value is not None:
             node.CopyFrom(const_node(name, value))
+
+
+def _bytes(op: str, values: list[np.ndarray]) -> int:
+    """What `_computed` makes at most."""
+    if op in BROADCAST:
+        shape = np.broadcast_shapes(*(value.shape for value in values))
+        count = math.prod(shape)
+        return count * values[0].itemsize if count <= LARGEST else 0
+    return sum(value.nbytes for value in values) if op in COMPUTED else 0
 
 
 def _squeezed(node: tf.NodeDef, value: np.ndarray) -> np.ndarray:
@@ -83,7 +102,7 @@ def _computed(op: str, values: list[np.ndarray]) -> np.ndarray | None:
     small = all(value.size <= LARGEST for value in values)
     if op not in COMPUTED or not small or values[0].dtype == object:
         return None
-    if op in ("Add", "AddV2", "Mul", "RealDiv", "Sub"):
+    if op in BROADCAST:
         if np.prod(np.broadcast_shapes(*(value.shape for value in values))) > LARGEST:
             return None
         if not np.issubdtype(values[0].dtype, np.floating):

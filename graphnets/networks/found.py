@@ -210,14 +210,8 @@ def _endpoint(
             f"{source} finds objects (it has {detectors[0]}), and no features of the whole picture "
             "lead to it; wanted a graph that classifies pictures, or their features"
         )
-    last = {
-        output: max(
-            (name for name in needed(nodes, [output]) & reached if nodes[name].op in PRODUCTS),
-            key=order.index,
-            default="",
-        )
-        for output in outputs
-    }
+    products_behind = _last_products(nodes, order)
+    last = {output: products_behind.get(output, "") for output in outputs}
     products = set(last.values()) - {""}
     if not products:
         raise GraphnetsError(
@@ -235,6 +229,18 @@ def _endpoint(
     if nodes[product].op == "Conv2D" and tensors[f"{features}:0"].shape.as_list()[1:3] == [1, 1]:
         return f"{features}:0", product
     return _last_features(tensors, [name for name in outputs if last[name]]), ""
+
+
+def _last_products(nodes: Nodes, order: Sequence[str]) -> dict[str, str]:
+    """{node: the last product in the order that it depends on, or is}, of those that have one."""
+    places = {name: place for place, name in enumerate(order)}
+    found: dict[str, str] = {}
+    for name in order:
+        inputs = [found[i] for i in map(node_name, nodes[name].input) if i in found]
+        own = [name] if nodes[name].op in PRODUCTS else []
+        if last := max([*own, *inputs], key=places.__getitem__, default=""):
+            found[name] = last
+    return found
 
 
 def _last_features(tensors: Mapping[str, tf.Tensor], outputs: Sequence[str]) -> str:

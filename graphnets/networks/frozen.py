@@ -6,18 +6,21 @@ import os
 from itertools import chain
 
 import tensorflow.compat.v1 as tf
-from google.protobuf.message import DecodeError
 from tensorflow.python.framework import op_def_registry
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, check_kind
 from graphnets.files import reading
 from graphnets.networks import soundness
 from graphnets.networks.allowed import ALLOWED
+from graphnets.networks.nodes import not_frozen
+from graphnets.weights import protos, wire
 
 LOWERED = "_lower_using_switch_merge"  # into ops of their own, which a session can stop
 LOWERS = ("Case", "If", "While", "StatelessCase", "StatelessIf", "StatelessWhile")
 SETTINGS = {"config", "config_proto", "executor_type"}  # of a call's own session
 KEPT = ("_output_shapes", LOWERED)  # of the attributes that no op has declared
+VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
+WANTED = "wanted a frozen graph, a .pb file"
 NAMED = 8  # ops that an error names before it says "..."
 
 
@@ -32,18 +35,29 @@ def read_graph_def(path: str | os.PathLike[str]) -> tf.GraphDef:
     >>> graph_def.node[0].name
     'DecodeJpeg/contents'
     """
-    graph_def = tf.GraphDef()
-    try:
-        with reading(path) as file:
-            graph_def.ParseFromString(file.read())
-    except DecodeError:
-        raise GraphnetsError(f"{path} is no GraphDef; wanted a frozen graph, a .pb file") from None
+    with reading(path) as file:
+        try:
+            graph_def = protos.parsed_from(tf.GraphDef, file)
+        except wire.TooLarge as error:
+            raise GraphnetsError(f"{path} is no network: {error}; {WANTED}") from None
+        except ValueError:
+            raise GraphnetsError(f"{path} is no GraphDef; {WANTED}") from None
     if not graph_def.node:
-        raise GraphnetsError(f"{path} holds no graph; wanted a frozen GraphDef, a .pb file")
+        raise GraphnetsError(f"{path} holds no graph; {WANTED}")
     refuse_dangerous_ops(graph_def, str(path))
     forget_surroundings(graph_def)
     soundness.check(graph_def, str(path))
     return graph_def
+
+
+def check(graph_def: tf.GraphDef) -> None:
+    """Raise GraphnetsError unless a GraphDef from anywhere only computes, and is sound."""
+    check_kind("graph_def", graph_def, tf.GraphDef, soundness.WANTED)
+    for node in graph_def.node:
+        if node.op in VARIABLES:
+            raise not_frozen(node)
+    refuse_dangerous_ops(graph_def, "the graph")
+    soundness.check(graph_def)
 
 
 def forget_surroundings(graph_def: tf.GraphDef) -> None:

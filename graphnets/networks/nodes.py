@@ -13,6 +13,8 @@ from graphnets.errors import GraphnetsError
 
 Nodes = Mapping[str, tf.NodeDef]
 
+MOST_PASSED = 100  # a thousand nodes may each be asked for what is a thousand nodes behind
+
 
 def by_name(graph_def: tf.GraphDef) -> dict[str, tf.NodeDef]:
     """The graph's nodes by their names, in its order."""
@@ -38,10 +40,15 @@ def constant(nodes: Nodes, name: str) -> np.ndarray:
     """The value of a Const among {name: node}. Raises GraphnetsError if it is another op."""
     node = nodes[node_name(name)]
     if node.op != "Const":
-        raise GraphnetsError(
-            f"{node.name} is a {node.op}, wanted a Const: freeze the graph's variables first"
-        )
+        raise not_frozen(node)
     return tf.make_ndarray(node.attr["value"].tensor)
+
+
+def not_frozen(node: tf.NodeDef) -> GraphnetsError:
+    """The error for a node that is no Const."""
+    return GraphnetsError(
+        f"{node.name} is a {node.op}, wanted a Const: freeze the graph's variables first"
+    )
 
 
 def const_node(name: str, value: np.ndarray) -> tf.NodeDef:
@@ -54,10 +61,17 @@ def const_node(name: str, value: np.ndarray) -> tf.NodeDef:
 
 def const_behind(nodes: Nodes, tensor: str) -> tf.NodeDef | None:
     """The Const whose value a tensor is, also behind Identity ops; None if there is none."""
-    node = nodes[node_name(tensor)]
-    while node.op == "Identity":
-        node = nodes[node_name(node.input[0])]
+    node = behind(nodes, nodes[node_name(tensor)], ("Identity",))
     return node if node.op == "Const" else None
+
+
+def behind(nodes: Nodes, node: tf.NodeDef, ops: Collection[str]) -> tf.NodeDef:
+    """The node that reaches another through ops, MOST_PASSED at most, by their first inputs."""
+    for _ in range(MOST_PASSED):
+        if node.op not in ops:
+            break
+        node = nodes[node_name(node.input[0])]
+    return node
 
 
 def shape_of(const: tf.NodeDef) -> tuple[int, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.networks import folding, soundness
+from graphnets.networks import folding, frozen, soundness
 from graphnets.networks.folding import Graph
 from graphnets.networks.nodes import (
     attribute,
+    behind,
     by_name,
     const_node,
     constant,
@@ -36,15 +39,16 @@ def modernised(graph_def: tf.GraphDef) -> tf.GraphDef:
     to that many rows ([1, n]) takes many ([-1, n]), behind a pool or a convolution one for each
     picture (pictures of another size fail there), and the result of an ExpandDims in front (0) is a
     placeholder with that default. `graph_def` itself is left as it is.
-    Raises GraphnetsError for what is no GraphDef, if TensorFlow cannot import it, before or after,
-    and for a batch norm that takes its mean from the batch.
+    Raises GraphnetsError for what is no GraphDef, or one that may do more than compute (as
+    `read_graph_def`), if TensorFlow cannot import it, before or after, and for a batch norm that
+    takes its mean from the batch.
 
     >>> old = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
     >>> new = graphnets.modernised(old)
     >>> len(new.node) < len(old.node)
     True
     """
-    soundness.check(graph_def)
+    frozen.check(graph_def)
     graph = tf.GraphDef()
     graph.CopyFrom(graph_def)
     with soundness.refusing("the graph"):
@@ -100,8 +104,11 @@ def _drop_checks(nodes: Graph) -> None:
 
 
 def _source(passed: dict[str, str], name: str) -> str:
+    names = []
     while name in passed:  # one may follow on another
+        names.append(name)
         name = passed[name]
+    passed.update(dict.fromkeys(names, name))  # a thousand may read the last of a thousand
     return name
 
 
@@ -174,8 +181,7 @@ def _undropped(nodes: Graph, node: tf.NodeDef) -> str | None:
 
 def _is_random(nodes: Graph, node: tf.NodeDef) -> bool:
     """Whether a node is a dropout's mask: a comparison with random numbers, or their floor."""
-    while node.op in ("Cast", "Identity"):
-        node = nodes[node_name(node.input[0])]
+    node = behind(nodes, node, ("Cast", "Identity"))
     if node.op not in ("Floor", "GreaterEqual"):
         return False
     for _ in range(8):  # random_uniform's own product, sum and minimum lie between
@@ -192,13 +198,15 @@ def _is_random(nodes: Graph, node: tf.NodeDef) -> bool:
 def _drop_unread(nodes: Graph, before: tf.GraphDef) -> None:
     """What was read, and is not: constants of batch norms, masks of dropout."""
     read = {node_name(i) for node in before.node for i in node.input}
-    while True:
-        used = {node_name(i) for node in nodes.values() for i in node.input}
-        unread = [n for n in (read - used) & nodes.keys() if nodes[n].op != "Identity"]
-        if not unread:
-            return
-        for name in unread:
-            del nodes[name]
+    uses = Counter(node_name(i) for node in nodes.values() for i in node.input)
+    unread = [name for name in read if not uses[name]]
+    while unread:
+        name = unread.pop()
+        if name in nodes and nodes[name].op != "Identity":
+            for source in map(node_name, nodes.pop(name).input):
+                uses[source] -= 1
+                if not uses[source]:
+                    unread.append(source)
 
 
 def _free_batch_dimension(nodes: Graph) -> None:
@@ -233,9 +241,8 @@ def _free_batch_dimension(nodes: Graph) -> None:
 
 def _maps(nodes: Graph, tensor: str) -> tf.NodeDef | None:
     """The node of a tensor that is maps for sure: its first dimension counts pictures."""
-    first = node = nodes[node_name(tensor)]
-    while node.op in ("BiasAdd", "Identity", "LRN", "Relu", "Relu6"):
-        node = nodes[node_name(node.input[0])]
+    first = nodes[node_name(tensor)]
+    node = behind(nodes, first, ("BiasAdd", "Identity", "LRN", "Relu", "Relu6"))
     return first if node.op in MAPS else None
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -20,6 +19,7 @@ from graphnets.files import reading, sha256
 from graphnets.networks import frozen, soundness
 from graphnets.networks.inlining import inlined
 from graphnets.networks.nodes import (
+    MOST_PASSED,
     by_name,
     const_node,
     constant,
@@ -27,7 +27,9 @@ from graphnets.networks.nodes import (
     needed,
     node_name,
 )
+from graphnets.weights import protos, wire
 
+LARGEST = 3 * wire.LARGEST  # bytes: Adam has two numbers for each of a graph's own
 FILE, VARIABLES = "saved_model.pb", Path("variables") / "variables"
 SERVED = "serving_default"
 NO_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
@@ -51,8 +53,16 @@ def is_saved_model(path: str | os.PathLike[str]) -> bool:
 
 
 def fingerprint(folder: str | os.PathLike[str]) -> str:
-    """What tells a SavedModel from all others: the SHA-256 of its files' own."""
+    """What tells a SavedModel from all others: the SHA-256 of its files' own.
+
+    Raises GraphnetsError for more bytes of variables than a network and its optimiser have.
+    """
     files = [Path(folder) / FILE, *sorted((Path(folder) / VARIABLES).parent.glob("variables.*"))]
+    size = sum(path.stat().st_size for path in files)
+    if size > LARGEST:  # sparse files have any size
+        raise GraphnetsError(
+            f"{folder} has {size:,} bytes, wanted {LARGEST:,} at most: a graph and its optimiser"
+        )
     return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
 
@@ -80,7 +90,6 @@ def read_saved_model(folder: str | os.PathLike[str], signature: str = "") -> Mod
 
 
 def _meta_graph(folder: Path):
-    model = saved_model_pb2.SavedModel()
     if not (folder / FILE).exists():
         has = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else []
         kind = "a checkpoint" if any(n == "checkpoint" or ".index" in n for n in has) else "it"
@@ -88,11 +97,14 @@ def _meta_graph(folder: Path):
             f"{folder} has no {FILE}: {kind} has {', '.join(has) or 'nothing'}; wanted the folder "
             "of a SavedModel, as model.export(DIR) writes it"
         )
-    try:
-        with reading(folder / FILE) as file:
-            model.ParseFromString(file.read())
-    except DecodeError:
-        raise GraphnetsError(f"{folder / FILE} is no SavedModel; export the model again") from None
+    with reading(folder / FILE) as file:
+        try:
+            model = protos.parsed_from(saved_model_pb2.SavedModel, file)
+        except ValueError as error:
+            why = f" ({error})" if isinstance(error, wire.TooLarge) else ""
+            raise GraphnetsError(
+                f"{folder / FILE} is no SavedModel{why}; export the model again"
+            ) from None
     graphs = list(model.meta_graphs)
     serving = [meta for meta in graphs if "serve" in meta.meta_info_def.tags] or [
         meta for meta in graphs if not meta.meta_info_def.tags
@@ -151,12 +163,12 @@ def _holder(nodes: Mapping[str, tf.NodeDef], node: tf.NodeDef) -> str | None:
 
 def _behind(nodes: Mapping[str, tf.NodeDef], tensor: str, passed: tuple[str, ...]) -> str:
     """The tensor that reaches another through ops which pass it on."""
-    for _ in range(len(nodes)):  # in a function's body, a node could be its own input
+    for _ in range(MOST_PASSED):  # in a function's body, a node could be its own input
         node = nodes[node_name(tensor)]
         if node.op not in passed or not data_inputs(node):
             return tensor
         tensor = node.input[0]
-    raise ValueError(f"{tensor} is its own input")
+    raise ValueError(f"{tensor} is its own input, or over {MOST_PASSED} ops behind what reads it")
 
 
 def _with_defaults(node: tf.NodeDef) -> tf.NodeDef:
@@ -176,6 +188,7 @@ class _Values:
     def __init__(self, graph_def: tf.GraphDef, restore: str, folder: Path) -> None:
         self._folder, self._keys = folder, _keys(graph_def, restore)
         self._reader: Any = None  # opened where it is needed
+        self._left = 0  # bytes that may yet be read; one variable may be read by several nodes
 
     def of(self, holder: str) -> np.ndarray:
         """The value of a variable. Raises GraphnetsError if the files do not have it."""
@@ -186,7 +199,11 @@ class _Values:
             raise GraphnetsError(
                 f"{self._folder} has no value for its variable {holder}; export the model again"
             )
-        return self._reader.get_tensor(key)
+        value = self._reader.get_tensor(key)
+        self._left -= value.nbytes
+        if self._left < 0:
+            raise ValueError("it reads its variables far more often than it has them")
+        return value
 
     def _opened(self):
         prefix = self._folder / VARIABLES
@@ -198,8 +215,12 @@ class _Values:
             raise GraphnetsError(
                 f"{prefix} cannot be read: {error}; wanted the variables of the SavedModel"
             ) from None
-        if sum(map(math.prod, sizes.values())) > there:
+        numbers = sum(map(math.prod, sizes.values()))
+        if numbers > there:
             raise GraphnetsError(f"{prefix} says that it holds more numbers than it has bytes")
+        if there > LARGEST:
+            raise GraphnetsError(f"{prefix} has {there:,} bytes, wanted {LARGEST:,} at most")
+        self._left = 2 * there + soundness.ROOM
         return reader
 
 

@@ -7,8 +7,10 @@ failing CHECK of which ends the process, is checked here first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import op_def_registry
@@ -18,7 +20,8 @@ from graphnets.errors import GraphnetsError, check_kind
 WANTED = "a GraphDef, as graphnets.read_graph_def(file) or graph.as_graph_def() gives"
 SMALL = 1024  # bytes of a Const from which on its values decide no shapes
 ROOM = 64 << 20  # bytes that the Consts may take beyond those of the graph: one can fill a shape
-MOST_NODES = 200_000  # the largest networks have some ten thousand
+MOST_NODES = 50_000  # the largest networks have some ten thousand
+MOST_IN_ALL = 200_000  # with those of functions, which a SavedModel has several times over
 MOST_OUTPUTS = 1 << 16  # of one node
 LARGEST = 1 << 30  # bytes of a tensor, for one picture
 
@@ -70,11 +73,11 @@ def check(graph_def: tf.GraphDef, source: str = "the graph") -> None:
 def check_nodes(graph_def: tf.GraphDef, source: str) -> None:
     """Raise GraphnetsError for what can be told as unsound without importing the graph."""
     with refusing(source):
-        nodes = [*graph_def.node]
-        for function in graph_def.library.function:
-            nodes += function.node_def
-        if len(nodes) > MOST_NODES:
-            raise ValueError(f"it has {len(nodes):,} nodes, more than any network")
+        functions = graph_def.library.function
+        count = len(graph_def.node) + sum(len(function.node_def) for function in functions)
+        if len(graph_def.node) > MOST_NODES or count > MOST_IN_ALL:
+            raise ValueError(f"it has {count:,} nodes, more than any network")
+        nodes = [*graph_def.node, *chain.from_iterable(f.node_def for f in functions)]
         _check_constants(nodes, graph_def.ByteSize() + ROOM)
         _check_counts(nodes)
         _check_calls(graph_def.library)
@@ -143,14 +146,37 @@ def _check_counts(nodes: Iterable[tf.NodeDef]) -> None:
 
 
 def _check_calls(library) -> None:
-    """Raise ValueError if a function calls itself, at any remove: it would be called for ever."""
-    calls = {f.signature.name: _called(f.node_def) for f in library.function}
-    while calls:
-        leaves = [name for name, called in calls.items() if not called & calls.keys()]
-        if not leaves:
-            raise ValueError(f"its function {min(calls)} calls itself")
-        for name in leaves:
-            del calls[name]
+    """Raise ValueError if a function calls itself, at any remove, or calls become too many nodes.
+
+    TensorFlow goes into each call as it imports a graph: it would take for ever.
+    """
+    functions = {function.signature.name: function for function in library.function}
+    calls = {name: _calls(f.node_def, functions) for name, f in functions.items()}
+    sizes = {name: len(function.node_def) for name, function in functions.items()}
+    left = {name: len(called) for name, called in calls.items()}
+    callers = defaultdict(list)
+    for name, called in calls.items():
+        for other in called:
+            callers[other].append(name)
+    leaves = [name for name, count in left.items() if not count]
+    while leaves:
+        name = leaves.pop()
+        del left[name]
+        sizes[name] += sum(count * sizes[called] for called, count in calls[name].items())
+        if sizes[name] > MOST_IN_ALL:
+            raise ValueError(f"its functions become more than {MOST_IN_ALL:,} nodes")
+        for caller in callers[name]:
+            left[caller] -= 1
+            if not left[caller]:
+                leaves.append(caller)
+    if left:
+        raise ValueError(f"its function {min(left)} calls itself")
+
+
+def _calls(nodes: Iterable, functions: Collection[str]) -> Counter[str]:
+    """How often functions are called by nodes."""
+    names = Counter(name for node in nodes for name in _called([node]))
+    return Counter({name: count for name, count in names.items() if name in functions})
 
 
 def keep_called(graph_def: tf.GraphDef, library) -> None:

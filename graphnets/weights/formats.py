@@ -10,18 +10,22 @@ import zlib
 from typing import Any, BinaryIO, cast
 
 from graphnets.errors import GraphnetsError, check_path
+from graphnets.files import held
 
 ZIP, HDF5, GZIP = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b"
 NPY = b"\x93NUMPY"
 # Protocols 2 and later begin with \x80; an older pickle of a dict, a list or a global with these.
 PICKLE = re.compile(rb"\x80|\(|[}\]]|c[\w.]+\n")
 LARGEST = 1 << 30  # bytes that a packed file unpacks to; VGG16's weights have 553 million
+PACKED = 100  # times that its bytes may become more; those of trained weights hardly do
+ROOM = 64 << 20  # bytes that the smallest may unpack to
 WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
 
 
 def most_bytes(path: str | os.PathLike[str]) -> int:
     """What the file may want of memory: more is a file made to take it all."""
-    return LARGEST + os.path.getsize(path)
+    status = os.stat(path)
+    return held(status) + min(LARGEST, ROOM + PACKED * status.st_size)
 
 
 class _Unpacked(io.RawIOBase):
@@ -57,12 +61,17 @@ class _Unpacked(io.RawIOBase):
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """A file open for reading, unpacked on the way if it is gzip'd.
 
-    Raises GraphnetsError if it cannot be opened; reading raises ValueError where a gzip'd file
-    unpacks to more than `most_bytes`.
+    Raises GraphnetsError if it cannot be opened, or is almost all holes; reading raises
+    ValueError where a gzip'd file unpacks to more than `most_bytes`.
     """
     check_path("the file", path)
     try:
         file = open(path, "rb")
+        status = os.fstat(file.fileno())
+        size = status.st_size
+        if size > held(status) + LARGEST:  # just written, it may lie nowhere yet
+            file.close()
+            raise GraphnetsError(f"{path} has {size:,} bytes, most of which are holes in the file")
         if file.read(len(GZIP)) == GZIP:
             file.close()
             return cast(BinaryIO, io.BufferedReader(_Unpacked(path)))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
+
+from graphnets.files import held
+from graphnets.weights import wire
 
 # {message: {field: (number, type)}}: a type is protobuf's ("int64", "bytes", ...) or another
 # message's name, with a * where the field is repeated.
@@ -40,11 +44,12 @@ def message_class(messages: Messages, name: str) -> type:
     return message_factory.MessageFactory(pool).GetPrototype(found)  # protobuf 3
 
 
-def parsed(message: type, data: bytes | memoryview) -> Any:
-    """The message that the bytes hold. Raises ValueError if they hold none."""
+def parsed(message: type, data: wire.Bytes) -> Any:
+    """The message that the bytes hold. Raises ValueError if they hold none, or far too many."""
     from google.protobuf.message import DecodeError
 
-    found = message()
+    found: Any = message()
+    wire.check(data, found.DESCRIPTOR)
     try:
         found.ParseFromString(data)
     except DecodeError as error:
@@ -53,10 +58,19 @@ def parsed(message: type, data: bytes | memoryview) -> Any:
 
 
 def parsed_file(message: type, path: str | os.PathLike[str]) -> Any:
-    """The message that a file holds, read without a second copy of the file in memory.
+    """The message that a file holds. Raises OSError, and ValueError as `parsed_from` does."""
+    with open(path, "rb") as file:
+        return parsed_from(message, file)
 
-    Raises OSError, and ValueError if the file is empty or holds something else.
+
+def parsed_from(message: type, file: BinaryIO) -> Any:
+    """The message that an open file holds, read without a second copy of it in memory.
+
+    Raises OSError, and ValueError if the file is empty, or as `parsed` does.
     """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        with memoryview(data) as view:
-            return parsed(message, view)
+    status = os.fstat(file.fileno())
+    wire.check_size(status.st_size, held(status))
+    if stat.S_ISFIFO(status.st_mode):
+        return parsed(message, file.read(wire.LARGEST))
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+        return parsed(message, view)

@@ -5,11 +5,14 @@ import faulthandler
 import importlib
 import sys
 import time
+from pathlib import Path
+
+from tests.fuzz import guided
 
 # Of each kind of file, the module that has its reader, or all in READERS.
 MODULES = (
     "tests.fuzz.graphs", "tests.fuzz.savedmodel", "tests.fuzz.weights", "tests.fuzz.store",
-    "tests.fuzz.checkpoints", "tests.fuzz.pictures",
+    "tests.fuzz.checkpoints", "tests.fuzz.pictures", "tests.fuzz.bombs",
 )  # fmt: skip
 
 
@@ -31,7 +34,12 @@ def main():
     parser.add_argument("readers", nargs="*", choices=[*known, []], default=[])
     parser.add_argument("--count", type=int, default=3000, help="files for each reader")
     parser.add_argument("--seed", type=int, default=0, help="of the first file")
+    parser.add_argument("--guided", type=int, metavar="SECONDS", help="a reader, by atheris")
     chosen = parser.parse_args()
+    if chosen.guided is not None:
+        if guided.missing():
+            parser.error(guided.missing())
+        return run_guided(chosen.readers or [n for n in known if n not in guided.OTHERS], chosen)
     faults = 0
     for name in chosen.readers or known:
         start = time.perf_counter()
@@ -43,6 +51,18 @@ def main():
         told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         print(f"{name}: {told}, {time.perf_counter() - start:.1f} s", flush=True)
         faults += counts["fault"]
+    return 1 if faults else 0
+
+
+def run_guided(names, chosen):
+    """Run atheris on the readers, and say how many files each has read."""
+    known, faults = readers(), 0
+    for name in names:
+        read, places, wrong = guided.run(
+            name, known[name], chosen.guided, Path("fuzz-faults", name)
+        )
+        print(f"{name}: {read} files, {places} places reached{wrong and f', {wrong}'}", flush=True)
+        faults += bool(wrong)
     return 1 if faults else 0
 
 

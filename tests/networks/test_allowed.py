@@ -124,6 +124,25 @@ def test_a_graph_is_refused_before_importing_it_runs_an_op(saved, tmp_path):
     assert not target.exists()
 
 
+WAYS_IN = {
+    "modernised": graphnets.modernised,
+    "parameter_names": lambda graph_def: graphnets.parameter_names(graph_def, "*"),
+    "import_unfrozen": lambda graph_def: graphnets.import_unfrozen(graph_def, [], {}, ["out"]),
+}
+
+
+@pytest.mark.parametrize("name", WAYS_IN)
+def test_a_graph_in_memory_is_held_to_the_list_by_all_that_take_one(name, tmp_path):
+    """One that `tf.GraphDef.FromString` read: nothing has looked at it before."""
+    target = tmp_path / "written"
+    urls = [f"file://{target}".encode()]
+    graph_def = shape_from("DebugIdentity", urls, device_name="CPU:0", tensor_name="t:0")
+    with tf.Graph().as_default(), pytest.raises(GraphnetsError) as caught:
+        WAYS_IN[name](graph_def)
+    assert str(caught.value).startswith("the graph has the op(s) DebugIdentity, which are not kno")
+    assert not target.exists()
+
+
 def saved_model(folder, graph_def):
     """A SavedModel that serves x as out, and has no variables."""
     from tensorflow.core.protobuf import saved_model_pb2

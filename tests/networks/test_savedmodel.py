@@ -167,3 +167,38 @@ def test_the_fingerprint_is_that_of_all_files(copy, keras):
     data = next((copy / "variables").glob("*.data*"))
     data.write_bytes(data.read_bytes()[:-1] + b"?")
     assert fingerprint(copy) != fingerprint(keras[0])
+
+
+def grown(copy, size):
+    """Make the variables' data a sparse file of that size."""
+    with open(next((copy / "variables").glob("*.data*")), "ab") as file:
+        file.truncate(size)
+
+
+def test_variables_of_any_size_are_refused_before_they_are_read(copy):
+    grown(copy, 1 << 40)
+    with pytest.raises(
+        GraphnetsError, match=r"variables has 1,099,5.* bytes, wanted 6,442,450,941 "
+    ):
+        read_saved_model(copy)
+    with pytest.raises(GraphnetsError) as caught:
+        fingerprint(copy)
+    assert str(caught.value).startswith(f"{copy} has 1,0995"[: len(str(copy)) + 8])
+    assert str(caught.value).endswith("wanted 6,442,450,941 at most: a graph and its optimiser")
+
+
+def test_a_graph_of_any_size_is_refused_before_it_is_read(copy):
+    with open(copy / "saved_model.pb", "ab") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(GraphnetsError) as caught:
+        read_saved_model(copy)
+    assert str(caught.value) == (
+        f"{copy / 'saved_model.pb'} is no SavedModel (it has 1,099,511,627,776 bytes, wanted "
+        "2,147,483,647 at most); export the model again"
+    )
+
+
+def test_a_variable_that_is_read_over_and_over_is_told(twice, monkeypatch):
+    monkeypatch.setattr("graphnets.networks.soundness.ROOM", -10_000)
+    with pytest.raises(GraphnetsError, match="it reads its variables far more often than it has"):
+        read_saved_model(twice, "one")

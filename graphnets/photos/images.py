@@ -18,11 +18,11 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageChops
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError, PhotoError, check_kind, shown
-from graphnets.photos import kinds, tiffs
+from graphnets.photos import exif, kinds, tiffs
 from graphnets.photos.folders import NOT_PHOTOS as NOT_PHOTOS
 from graphnets.photos.kinds import JPEG as JPEG
 from graphnets.photos.room import Room
@@ -237,7 +237,17 @@ def pixels(data: bytes) -> np.ndarray:
         for top in range(0, image.height, height):
             strip = image.crop((0, top, image.width, min(top + height, image.height)))
             found[top : top + height] = np.asarray(_rgb(strip))
-    return _upright(found, orientation)
+    return upright(found, orientation)
+
+
+def jpeg_rgb(data: bytes, image: Image.Image) -> Image.Image:
+    """Pillow's picture of a JPEG's bytes, perhaps made smaller, as the graph has it: upright RGB.
+
+    Pillow takes any CMYK for Adobe's, which is a negative.
+    """
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = ImageChops.invert(image)
+    return Image.fromarray(upright(np.asarray(image.convert("RGB")), exif.orientation(data)))
 
 
 @contextmanager
@@ -295,8 +305,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture turned as its EXIF orientation says, in the way of `jpeg.decode`."""
+def upright(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """The array turned as its EXIF orientation says, in the way of `jpeg.decode`."""
     if orientation in (5, 6, 7, 8):
         picture = picture.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

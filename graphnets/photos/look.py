@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 from collections.abc import Callable, Iterable
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images, kinds
@@ -86,20 +85,11 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
             image.load()
             if data.find(END_OF_IMAGE, _first_scan(data)) < 0:
                 raise PhotoError("damaged or cut off")
-            small = image.resize(square, Image.Resampling.BOX)
-            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
-                small = turned(small, image.getexif().get(images.ORIENTATION, 1))
-            return small.convert("RGB")
+            return images.jpeg_rgb(data, image.resize(square, Image.Resampling.BOX))
     except PhotoError:
         raise
     except Exception:  # Pillow raises almost anything for a damaged one
         raise PhotoError("damaged or cut off") from None
-
-
-def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture as an EXIF orientation, 1 to 8, says that it is to be shown."""
-    picture.getexif()[images.ORIENTATION] = orientation
-    return ImageOps.exif_transpose(picture)
 
 
 def _first_scan(data: bytes) -> int:

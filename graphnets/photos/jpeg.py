@@ -114,6 +114,7 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     entries = first_ifd + 2 + ENTRY * tf.range(word(first_ifd))
     kind = word(entries + 2)
     end = segment + 2 + 256 * byte(segment + 2) + byte(segment + 3)
+    end = tf.minimum(end, tf.size(head))
     whole = tf.equal(word(entries), TAG) & tf.equal(long(entries + 4), 1) & (entries + ENTRY <= end)
     numbers = tf.where(tf.equal(kind, LONG), long(entries + 8), word(entries + 8))
     values = tf.where(whole & (tf.equal(kind, SHORT) | tf.equal(kind, LONG)), numbers, entries * 0)

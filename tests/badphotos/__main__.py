@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from tests.badphotos import runs
 from tests.badphotos.damage import of_seed
-from tests.badphotos.judge import judged
+from tests.badphotos.judge import Judge
 from tests.badphotos.places import bombs, of_places
 
 RATIO = 1.5  # of the time and memory that as many good photos take
@@ -66,16 +66,14 @@ class Table:
 
 def judge_all(table, paths):
     """Read every case in this process; the paths of those that are refused."""
-    from graphnets.photos.reading import pixel_reader
-
     refused = set()
     with tf.Graph().as_default(), tf.Session() as session:
-        read = pixel_reader(session)
+        judge = Judge(session)
         for case, path in paths.items():
             if case.group == "mode" and os.geteuid() == 0:
                 refused.add(path)  # root reads it
                 continue
-            found, why = judged(case, path, read)
+            found, why = judge.judged(case, path)
             table.add(case.group, found, case.name, why)
             if found == "refused":
                 refused.add(path)

@@ -99,7 +99,7 @@ def test_python_finds_what_the_graph_finds(in_graph):
         data = data[: random.integers(30, 99)] if case % 5 == 0 else data
         assert exif.orientation(data) == in_graph(data), case
         found.append(in_graph(data))
-    assert set(found) == set(range(1, 9)) and found.count(1) < 250
+    assert set(found) == set(range(1, 9)) and found.count(1) < 300
     assert exif.orientation(b"") == in_graph(b"") == 1
 
 

@@ -80,6 +80,12 @@ def judge_all(table, paths):
     return refused
 
 
+def judge_names(table, group, counts, wanted):
+    """Whether each path is named once, or never; wanted: {path: whether it is to be}."""
+    for path, once in wanted.items():
+        table.check(group, (path, counts[path]), counts[path] == once)
+
+
 def compare_runs(table, work, paths, refused):
     """`extract` of the good photos, of those and the bad ones, and of as many good ones."""
     alone, rows_alone = runs.extracted(work, "alone", work / "alone")
@@ -95,13 +101,10 @@ def compare_runs(table, work, paths, refused):
     taken = {os.path.join(work / "mixed", name) for name in rows}
     files = {os.fsdecode(path): case for case, path in paths.items()}
     counts = runs.named(mixed.out, files, "  ", ": ")
+    judge_names(table, "extract names", counts, {path: path not in taken for path in files})
     for path in files:
-        table.check("extract names", (path, counts[path]), counts[path] == (path not in taken))
-        table.check(
-            "extract leaves out the same",
-            path,
-            (path in taken) == (os.fsencode(path) not in refused),
-        )
+        same = (path in taken) == (os.fsencode(path) not in refused)
+        table.check("extract leaves out the same", path, same)
     for what in ("wall", "cpu", "memory"):
         ratio = getattr(mixed, what) / getattr(fair, what)
         print(f"{what}: {ratio:.2f} times as many good photos")
@@ -116,16 +119,14 @@ def other_commands(table, work, taken, files):
     checked = runs.ran(work, "check", "--json", work / "mixed")
     table.check("check", f"status {checked.status} {checked.err[-300:]}", checked.status == 1)
     counts = runs.checked(checked) if checked.status == 1 else Counter()
-    for path in files:
-        table.check("check names", (path, counts[path]), counts[path] == (path not in taken))
+    judge_names(table, "check names", counts, {path: path not in taken for path in files})
     model = write_run(work / "model")
     graph = ("--graph", model / "output_graph.pb", "--labels", model / "output_labels.txt")
     said = runs.ran(work, "predict", *graph, work / "mixed")
     table.check("predict", f"status {said.status} {said.err[-300:]}", said.status == 0)
     counts = runs.named(said.err, files, "", ": left out, ")
-    for path, case in files.items():
-        wanted = case.named and path not in taken
-        table.check("predict names", (path, counts[path]), counts[path] == wanted)
+    wanted = {path: case.named and path not in taken for path, case in files.items()}
+    judge_names(table, "predict names", counts, wanted)
 
 
 def main():
@@ -139,11 +140,9 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         work.chmod(0o777)
-        (work / "alone").mkdir()
         cases = [*of_places(chosen.seed), *bombs(below=False)]
         cases += of_seed(chosen.seed, max(0, chosen.count - len(cases)))
         for folder in ("alone", "mixed", "fair"):
-            (work / folder).rmdir() if folder == "alone" else None
             runs.good_classes(work / folder, chosen.seed)
         paths = written(work / "mixed" / "z_bad", cases)
         written(work / "fair" / "z_bad", [c for c in cases if c.source], whole=True)

@@ -147,6 +147,7 @@ def profiled(random, kind):
     plain = kind in PLAIN and KINDS[kind][0] not in ("BMP", "GIF", "PPM")
     kind = kind if plain else "jpeg"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile[:24] + bytes(12) + profile[36:]  # the time at which it was made
     how = random.integers(3)
     profile = (profile, profile[: random.integers(1, len(profile))], random.bytes(200))[how]
     group = "ICC profile" if how == 0 else "ICC profile damaged"

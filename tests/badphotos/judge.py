@@ -60,19 +60,19 @@ class Judge:
         """The verdict on a case that lies at a path."""
         start = time.process_time()
         try:
-            pixels = self._read(os.fsdecode(path))
+            pixels, refusal = self._read(os.fsdecode(path)), ""
         except PhotoError as error:
-            if not str(error).isprintable():
-                return Verdict("failure", f"no printable line: {error!r}")
-            verdict = Verdict("failure" if case.wanted == READ else "refused", str(error))
+            pixels, refusal = np.empty(0), str(error)
         except Exception as error:
             return Verdict("failure", f"{type(error).__name__}: {error}"[:300])
-        else:
-            verdict = self._compared(case, path, pixels)
-            if pixels.size > 3 * LARGE:
-                return verdict
         seconds = time.process_time() - start
-        return Verdict("failure", f"{seconds:.1f} s") if seconds > SECONDS else verdict
+        if seconds > SECONDS and pixels.size <= 3 * LARGE:
+            return Verdict("failure", f"{seconds:.1f} s")
+        if not refusal:
+            return self._compared(case, path, pixels)
+        if not refusal.isprintable():
+            return Verdict("failure", f"no printable line: {refusal!r}")
+        return Verdict("failure" if case.wanted == READ else "refused", refusal)
 
     def _compared(self, case, path, pixels):
         if case.wanted == REFUSED:

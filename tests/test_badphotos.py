@@ -93,10 +93,10 @@ def broken(how):
                 return right(photo)
             except PhotoError:
                 return np.zeros((4, 4, 3), np.uint8)
-        if how == "another error":
-            raise ValueError("a bug")
         if how == "no line":
             raise PhotoError("two\nlines")
+        if how == "another error":
+            raise ValueError("a bug")
         pixels = right(photo)
         return {
             "shifted": lambda: np.roll(pixels, 1, 1), "turned": lambda: upright(pixels, 3),

@@ -15,6 +15,10 @@ FORMATS = ("PNG", "BMP", "GIF", "PPM", "WEBP")  # whose own marks Pillow looks f
 PICTURE = "JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, AVIF or HEIC picture"
 JPEG = b"\xff\xd8\xff"
 ALONE, START_OF_SCAN = (0x01, *range(0xD0, 0xD9)), 0xDA  # markers without a length, and the last
+# Starts of frames, and those that TensorFlow has; of others Pillow reads some.
+FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+READ = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # Huffman and arithmetic, sequential and progressive
+OTHER_JPEG = "a lossless, 12-bit or hierarchical JPEG, which is not read; save it as PNG"
 MAX_SEGMENTS, MAX_JUNK = 10_000, 1 << 16  # before a JPEG's pixels; Pillow goes byte by byte there
 HEAD = 512  # bytes of a file that tell what it is
 MAX_BOXES = 1000  # of an AVIF or HEIC file, before the one that tells what the others are
@@ -85,7 +89,8 @@ def is_known(head: bytes) -> bool:
 def _check_webp(head: bytes, size: int) -> None:
     """Raise PhotoError unless the file has a first frame, and all bytes that it says it has."""
     place, mark = WEBP_FRAMES.get(head[12:16], (0, b"none"))
-    if head[place : place + len(mark)] != mark or int.from_bytes(head[4:8], "little") + 8 > size:
+    whole, first = (int.from_bytes(head[at : at + 4], "little") for at in (4, 16))
+    if head[place : place + len(mark)] != mark or whole + 8 > size or first + 12 > whole:
         raise PhotoError(CUT)
 
 
@@ -110,7 +115,7 @@ def _check_segments(file: BinaryIO) -> None:
     place, junk = 2, 0
     for _ in range(MAX_SEGMENTS):
         file.seek(place)
-        front = file.read(4)
+        front = file.read(5)
         if len(front) < 4:  # Pillow tells what is missing
             return
         if front[0] != 0xFF or front[1] in (0, 0xFF):
@@ -123,7 +128,9 @@ def _check_segments(file: BinaryIO) -> None:
         elif front[1] == START_OF_SCAN:
             return
         else:
-            length = 0 if front[1] in ALONE else int.from_bytes(front[2:], "big")
+            if front[1] in FRAMES and (front[1] not in READ or front[4:] != b"\x08"):
+                raise PhotoError(OTHER_JPEG)
+            length = 0 if front[1] in ALONE else int.from_bytes(front[2:4], "big")
             place += 2 + length
     raise PhotoError(CUT)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -29,7 +30,9 @@ OTHERS = (".jp2",)  # of pictures that are not read
 KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
 SMALL = 32  # pixels, the side that `imagehash.phash` takes
 COLOUR = 16  # pixels, the side of the copy in colour
-START_OF_SCAN, END_OF_IMAGE = 0xDA, b"\xff\xd9"
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # none of those that stand among pixels
+LATER = (0xC4, 0xCC, START_OF_SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE)  # between scans
 
 
 class Look(NamedTuple):
@@ -83,7 +86,7 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.load()
-            if data.find(END_OF_IMAGE, _first_scan(data)) < 0:
+            if not _has_end(data):
                 raise PhotoError("damaged or cut off")
             return images.jpeg_rgb(data, image.resize(square, Image.Resampling.BOX))
     except PhotoError:
@@ -99,6 +102,17 @@ def _first_scan(data: bytes) -> int:
         filling = data[place + 1] == 0xFF
         place += 1 if filling else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return place
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether TensorFlow's decoder comes to a JPEG's end; Pillow's stops at the last row."""
+    place = _first_scan(data)
+    while found := MARKER.search(data, place):
+        place = found.start()
+        if data[place + 1] not in LATER:
+            return data[place + 1] == END_OF_IMAGE
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return False
 
 
 def _kind(data: bytes, header: Image.Image) -> str:

@@ -45,6 +45,7 @@ FRONTS = {
     "PPM": (b"P6 ", f"cannot be read (b'Token too long in file header: {repr(bytes(11))[2:]})"),
     "WebP of no frame": (riff(99, b""), CUT),
     "WebP that says it is longer": (riff(HUGE + 9, b"VP8L\0\0\0\0\x2f"), CUT),
+    "WebP whose frame is longer than it": (riff(HUGE - 9, b"VP8L\xff\xff\xff\x3f\x2f"), CUT),
     "AVIF of one box": (boxes(), CUT),
     "HEIC of free room": (boxes(b"free", b"skip", brand=b"heic"), CUT),
     "TIFF": (b"II*\0\x08\0\0\0", CUT),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images, kinds
+from graphnets.photos.kinds import FRAMES
 
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -95,22 +96,15 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
         raise PhotoError("damaged or cut off") from None
 
 
-def _first_scan(data: bytes) -> int:
-    """Where a JPEG's pixels begin, behind its EXIF, whose thumbnail has an end of its own."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
-        filling = data[place + 1] == 0xFF
-        place += 1 if filling else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return place
-
-
 def _has_end(data: bytes) -> bool:
     """Whether TensorFlow's decoder comes to a JPEG's end; Pillow's stops at the last row."""
-    place = _first_scan(data)
+    place, wanted = 2, (*LATER, *FRAMES)
     while found := MARKER.search(data, place):
-        place = found.start()
-        if data[place + 1] not in LATER:
-            return data[place + 1] == END_OF_IMAGE
+        place, marker = found.start(), data[found.start() + 1]
+        if marker == START_OF_SCAN:
+            wanted = LATER
+        if marker not in wanted:
+            return marker == END_OF_IMAGE and wanted is LATER
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return False
 

@@ -91,7 +91,8 @@ def test_what_cannot_be_read_to_its_end(tmp_path, read, data, problem):
 
 
 def test_what_lies_behind_the_end_does_not_matter(tmp_path):
-    for data in (with_thumbnail(), data_of(scene(1)) + b"\xff\xda a film"):
+    for data in (with_thumbnail(), data_of(scene(1)) + b"\xff\xda a film"):  # nor what is between
+        data = data[:20] + b"\0 junk \xff\0" + data[20:]
         (tmp_path / "a").write_bytes(data)
         assert look(str(tmp_path / "a")).problem == ""
 

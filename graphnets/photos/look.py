@@ -31,9 +31,9 @@ OTHERS = (".jp2",)  # of pictures that are not read
 KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
 SMALL = 32  # pixels, the side that `imagehash.phash` takes
 COLOUR = 16  # pixels, the side of the copy in colour
-START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+START_OF_SCAN, END_OF_IMAGE, RESTARTS = 0xDA, 0xD9, 0xDD
 MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # none of those that stand among pixels
-LATER = (0xC4, 0xCC, START_OF_SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE)  # between scans
+LATER = (0xC4, 0xCC, START_OF_SCAN, 0xDB, 0xDC, RESTARTS, *range(0xE0, 0xF0), 0xFE)  # between scans
 
 
 class Look(NamedTuple):
@@ -98,11 +98,15 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
 
 def _has_end(data: bytes) -> bool:
     """Whether TensorFlow's decoder comes to a JPEG's end; Pillow's stops at the last row."""
-    place, wanted = 2, (*LATER, *FRAMES)
+    place, wanted, restarts = 2, (*LATER, *FRAMES), False
     while found := MARKER.search(data, place):
         place, marker = found.start(), data[found.start() + 1]
         if marker == START_OF_SCAN:
             wanted = LATER
+        restarts = restarts or marker == RESTARTS
+        if restarts and marker < FRAMES[0]:  # it goes on at the next restart
+            place += 2
+            continue
         if marker not in wanted:
             return marker == END_OF_IMAGE and wanted is LATER
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")

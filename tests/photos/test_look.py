@@ -97,6 +97,15 @@ def test_what_lies_behind_the_end_does_not_matter(tmp_path):
         assert look(str(tmp_path / "a")).problem == ""
 
 
+def test_a_marker_that_the_next_restart_passes_over_does_not_matter(tmp_path, read):
+    data = bytearray(data_of(scene(1), restart_marker_blocks=2))
+    place = data.index(b"\xff\xd3", data.index(b"\xff\xda")) - 6
+    data[place : place + 2] = b"\xff\x41"
+    (tmp_path / "a").write_bytes(data)
+    assert read(str(tmp_path / "a")).shape == (1, 4, 4, 3)
+    assert look(str(tmp_path / "a")).problem == ""
+
+
 def test_small_copies_are_upright(tmp_path):
     scene(1).save(tmp_path / "plain.png")
     turned = scene(1).transpose(Image.Transpose.ROTATE_90)

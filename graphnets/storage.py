@@ -12,7 +12,7 @@ import errno
 import os
 import posixpath
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -147,12 +147,17 @@ def beginning(address: str) -> tuple[bytes, int]:
     return data, max(size, len(data))
 
 
-def read(address: str, most: int = MOST_BYTES) -> bytes:
+def read(
+    address: str, most: int = MOST_BYTES, check: Callable[[bytes, int], None] | None = None
+) -> bytes:
     """All bytes of a file. Raises OSError where there is none, for us, or it has more than `most`.
 
-    No more than `most` are fetched, whatever the storage says of the size.
+    No more than `most` are fetched, whatever the storage says of the size. check: is called with
+    what `beginning` gives, and may raise before the rest is fetched.
     """
     data, size = beginning(address)
+    if check:
+        check(data, size)
     if size > PIECE and size <= most:
         data = _part(address, most + 1)
         size = len(data)

@@ -18,11 +18,11 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageChops
 
 from graphnets import storage
 from graphnets.errors import GraphnetsError, PhotoError, check_kind, shown
-from graphnets.photos import kinds, tiffs
+from graphnets.photos import exif, kinds, tiffs
 from graphnets.photos.folders import NOT_PHOTOS as NOT_PHOTOS
 from graphnets.photos.kinds import JPEG as JPEG
 from graphnets.photos.room import Room
@@ -33,6 +33,7 @@ MAX_PIXELS = 178_956_970  # where Pillow refuses a picture as a decompression bo
 BYTES_PER_PIXEL = 8  # of a file: red, green, blue and alpha in 16 bits, unpacked
 MAX_BYTES = BYTES_PER_PIXEL * MAX_PIXELS + (1 << 20)
 STRIP = 1 << 20  # pixels
+LARGE = 1 << 24  # bytes, from which on a file's beginning is looked at before the rest is read
 WHITE_IS_ZERO = "white is zero"  # in Pillow's info of a picture, which forgets it
 # Pixels decoded at a time, so that the memory for them does not grow with what photos are like.
 ROOM = Room(32_000_000 * (os.cpu_count() or 1))
@@ -104,6 +105,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
     size = status.st_size // BYTES_PER_PIXEL
     with file:
+        check_front(file, status.st_size)
         with ROOM.taking(size):  # some parsers read all of a file for its header
             wanted = max(_pixels(file), size)
         with ROOM.taking(wanted):
@@ -122,6 +124,7 @@ def _fetched(address: str) -> Iterator[bytes]:
         data, size = storage.beginning(address)
         if size > MAX_BYTES:
             raise PhotoError(f"{size} bytes are too many")
+        check_mark(data, size)
         whole = len(data) == size
         # The end of a large file may say how many pixels it has: there is room for any.
         pixels_there = _pixels(io.BytesIO(data)) or (0 if whole else MAX_PIXELS)
@@ -129,6 +132,26 @@ def _fetched(address: str) -> Iterator[bytes]:
             yield data if whole else storage.read(address, MAX_BYTES)
     except OSError as error:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
+
+
+def check_front(file: BinaryIO, size: int) -> None:
+    """Raise PhotoError for a large file, at its beginning, that cannot be a picture.
+
+    Little of it is read: it may be a film, or sparse, of any size.
+    """
+    if size <= LARGE:
+        return
+    head = file.read(kinds.HEAD)
+    file.seek(0)
+    with _as_photo_errors(head):
+        kinds.check_front(file)
+    file.seek(0)
+
+
+def check_mark(front: bytes, size: int) -> None:
+    """Raise PhotoError for a large file at an address that does not begin as a picture does."""
+    if size > LARGE and not kinds.is_known(front[: kinds.HEAD]):
+        raise PhotoError(kinds.unknown(front[: kinds.HEAD]))
 
 
 @dataclass(frozen=True)
@@ -214,7 +237,17 @@ def pixels(data: bytes) -> np.ndarray:
         for top in range(0, image.height, height):
             strip = image.crop((0, top, image.width, min(top + height, image.height)))
             found[top : top + height] = np.asarray(_rgb(strip))
-    return _upright(found, orientation)
+    return upright(found, orientation)
+
+
+def jpeg_rgb(data: bytes, image: Image.Image) -> Image.Image:
+    """Pillow's picture of a JPEG's bytes, perhaps made smaller, as the graph has it: upright RGB.
+
+    Pillow takes any CMYK for Adobe's, which is a negative.
+    """
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = ImageChops.invert(image)
+    return Image.fromarray(upright(np.asarray(image.convert("RGB")), exif.orientation(data)))
 
 
 @contextmanager
@@ -222,7 +255,7 @@ def _picture(data: bytes) -> Iterator[Image.Image]:
     """Pillow's image of a file's bytes; whatever it raises becomes a PhotoError."""
     if not data:
         raise PhotoError("an empty file")
-    try:
+    with _as_photo_errors(data[: kinds.HEAD]):
         page = tiffs.first_page(io.BytesIO(data)) if kinds.is_tiff(data) else None
         if page and page.pixels > MAX_PIXELS:
             raise PhotoError(f"{page.pixels} pixels are too many")
@@ -234,10 +267,17 @@ def _picture(data: bytes) -> Iterator[Image.Image]:
             if page and page.inverted:
                 image.info[WHITE_IS_ZERO] = True
             yield image
+
+
+@contextmanager
+def _as_photo_errors(head: bytes) -> Iterator[None]:
+    """Make a PhotoError of whatever Pillow raises; head: the file's first bytes."""
+    try:
+        yield
     except PhotoError:
         raise
     except Image.UnidentifiedImageError:
-        raise PhotoError(kinds.unknown(data)) from None
+        raise PhotoError(kinds.unknown(head)) from None
     except Image.DecompressionBombError:
         raise PhotoError("more pixels than are taken from a stranger's file") from None
     except Exception as error:  # a broken picture makes Pillow raise almost anything
@@ -265,8 +305,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture turned as its EXIF orientation says, in the way of `jpeg.decode`."""
+def upright(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """The array turned as its EXIF orientation says, in the way of `jpeg.decode`."""
     if orientation in (5, 6, 7, 8):
         picture = picture.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

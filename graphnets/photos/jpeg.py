@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import tensorflow.compat.v1 as tf
 
+from graphnets.photos.exif import ENTRY, HEAD, LONG, SEGMENT, SHORT, TAG
+from graphnets.photos.exif import MARK as EXIF
+
 JPEG = b"\xff\xd8"  # what one begins with
 # Grey or RGB with alpha, or a chunk that says what is transparent; \C is any byte.
 TRANSPARENT_PNG = r"\CPNG\C{21}[\x04\x06]\C*|\CPNG\C*tRNS\C*"
-EXIF = b"Exif\x00\x00"  # what stands in front of the TIFF header
-HEAD = 1 << 16  # bytes of a file in which EXIF is looked for
 PREPROCESSING = "decode_jpeg, upright, bilinear"  # part of the feature store's key
 
 
@@ -37,7 +38,8 @@ def decode(contents: tf.Tensor, turn: bool = True) -> tf.Tensor:
         front = tf.strings.substr(contents, 0, HEAD)
         front = tf.strings.regex_replace(front, r"^(\CPNG\C*?)IDAT\C*", r"\1")
         image = _decoded(contents, front)
-        exif = tf.strings.regex_replace(front, r"^\CPNG\C*eXIf", JPEG + EXIF)  # as a JPEG has it
+        as_jpeg = JPEG + SEGMENT + b"\xff\xff" + EXIF
+        exif = tf.strings.regex_replace(front, r"^\CPNG\C*eXIf", as_jpeg)
         orientation = exif_orientation(exif)
         # EXIF 2.3, tag 0x0112: 5 to 8 are 1 to 4 mirrored at the main diagonal.
         image = tf.transpose(image, tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2]))
@@ -81,15 +83,16 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     """The EXIF orientation of a JPEG, 1 to 8, as a scalar int32; 1 where there is none.
 
     contents: scalar string. Nothing in it can make this fail: bytes outside of it read as 0,
-    and damaged EXIF is no EXIF.
+    damaged EXIF is no EXIF, and an entry counts that lies in its segment whole.
     """
     head = tf.cast(tf.decode_raw(tf.strings.substr(contents, 0, HEAD), tf.uint8), tf.int32)
     data = tf.concat([head, tf.zeros([16], tf.int32)], 0)
     starts = tf.size(head) + 1  # not 0, where argmax would fail
     # The TIFF header that follows it is what offsets count from.
-    marker = [tf.equal(data[i : starts + i], code) for i, code in enumerate(EXIF)]
-    found = tf.reduce_all(marker, 0)
-    tiff = tf.cast(tf.argmax(tf.cast(found, tf.int32)), tf.int32) + 6
+    marks = [*enumerate(SEGMENT), *enumerate(EXIF, 4)]
+    found = tf.reduce_all([tf.equal(data[i : starts + i], code) for i, code in marks], 0)
+    segment = tf.cast(tf.argmax(tf.cast(found, tf.int32)), tf.int32)
+    tiff = segment + 10
 
     def byte(at):
         inside = (at >= 0) & (at < tf.size(data))
@@ -101,12 +104,20 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
         first, second = byte(at), byte(at + 1)
         return tf.where(little_endian, first + 256 * second, 256 * first + second)
 
-    lower = tf.where(little_endian, word(tiff + 4), word(tiff + 6))
-    upper = tf.where(little_endian, word(tiff + 6), word(tiff + 4))
-    # HEAD is 64 KiB: an offset with an upper half points behind it.
-    first_ifd = tiff + tf.where(tf.equal(upper, 0), lower, starts)
-    entries = first_ifd + 2 + 12 * tf.range(word(first_ifd))
-    values = tf.where(tf.equal(word(entries), 0x0112), word(entries + 8), entries * 0)
+    def long(at):
+        first, second = word(at), word(at + 2)
+        lower, upper = (tf.where(little_endian, *w) for w in ((first, second), (second, first)))
+        # HEAD is 64 KiB: an offset with an upper half points behind it.
+        return tf.where(tf.equal(upper, 0), lower, at * 0 + starts)
+
+    first_ifd = tiff + long(tiff + 4)
+    entries = first_ifd + 2 + ENTRY * tf.range(word(first_ifd))
+    kind = word(entries + 2)
+    end = segment + 2 + 256 * byte(segment + 2) + byte(segment + 3)
+    end = tf.minimum(end, tf.size(head))
+    whole = tf.equal(word(entries), TAG) & tf.equal(long(entries + 4), 1) & (entries + ENTRY <= end)
+    numbers = tf.where(tf.equal(kind, LONG), long(entries + 8), word(entries + 8))
+    values = tf.where(whole & (tf.equal(kind, SHORT) | tf.equal(kind, LONG)), numbers, entries * 0)
     value = tf.reduce_max(tf.concat([values, [0]], 0))
     is_jpeg = tf.equal(byte(0), 0xFF) & tf.equal(byte(1), 0xD8)  # a PNG's pixels may spell EXIF
     is_tiff = _is_one_of(word(tiff), (0x4949, 0x4D4D)) & tf.equal(word(tiff + 2), 42)

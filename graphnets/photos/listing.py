@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 
 from graphnets import storage
-from graphnets.errors import GraphnetsError, check_flag, check_kind, check_path, shown
+from graphnets.errors import GraphnetsError, PhotoError, check_flag, check_kind, check_path, shown
 from graphnets.files import sha256
 from graphnets.photos import tables
 from graphnets.photos.folders import (
@@ -21,8 +21,11 @@ from graphnets.photos.folders import (
     photo_paths,
 )
 from graphnets.photos.images import (
+    LARGE,
     MAX_BYTES,
     Progress,
+    check_front,
+    check_mark,
     check_progress,
     key_of,
     no_progress,
@@ -204,7 +207,7 @@ def _check_root(photos: pd.DataFrame) -> None:
 def _key(path: str) -> tuple[str, str]:
     try:
         if storage.is_address(path):
-            return key_of(storage.read(path, MAX_BYTES)), ""
+            return key_of(storage.read(path, MAX_BYTES, check_mark)), ""
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             return "", "a folder inside a class folder"
@@ -214,7 +217,12 @@ def _key(path: str) -> tuple[str, str]:
             return "", f"{status.st_size} bytes are too many"
         if not status.st_size:  # as files of the system say that never end, or wait
             return "", "an empty file"
+        if status.st_size > LARGE:
+            with open(path, "rb") as file:
+                check_front(file, status.st_size)
         return sha256(path, status.st_size)[:32], ""
+    except PhotoError as error:
+        return "", str(error)
     except OSError as error:
         if storage.is_address(path) and storage.is_folder(path):
             return "", "a folder inside a class folder"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images, kinds
+from graphnets.photos.kinds import FRAMES
 
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -30,7 +31,9 @@ OTHERS = (".jp2",)  # of pictures that are not read
 KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
 SMALL = 32  # pixels, the side that `imagehash.phash` takes
 COLOUR = 16  # pixels, the side of the copy in colour
-START_OF_SCAN, END_OF_IMAGE = 0xDA, b"\xff\xd9"
+START_OF_SCAN, END_OF_IMAGE, RESTARTS = 0xDA, 0xD9, 0xDD
+MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # none of those that stand among pixels
+LATER = (0xC4, 0xCC, START_OF_SCAN, 0xDB, 0xDC, RESTARTS, *range(0xE0, 0xF0), 0xFE)  # between scans
 
 
 class Look(NamedTuple):
@@ -84,31 +87,30 @@ def decoded(data: bytes, side: int = 4 * SMALL) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.load()
-            if data.find(END_OF_IMAGE, _first_scan(data)) < 0:
+            if not _has_end(data):
                 raise PhotoError("damaged or cut off")
-            small = image.resize(square, Image.Resampling.BOX)
-            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
-                small = turned(small, image.getexif().get(images.ORIENTATION, 1))
-            return small.convert("RGB")
+            return images.jpeg_rgb(data, image.resize(square, Image.Resampling.BOX))
     except PhotoError:
         raise
     except Exception:  # Pillow raises almost anything for a damaged one
         raise PhotoError("damaged or cut off") from None
 
 
-def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture as an EXIF orientation, 1 to 8, says that it is to be shown."""
-    picture.getexif()[images.ORIENTATION] = orientation
-    return ImageOps.exif_transpose(picture)
-
-
-def _first_scan(data: bytes) -> int:
-    """Where a JPEG's pixels begin, behind its EXIF, whose thumbnail has an end of its own."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != START_OF_SCAN:
-        filling = data[place + 1] == 0xFF
-        place += 1 if filling else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return place
+def _has_end(data: bytes) -> bool:
+    """Whether TensorFlow's decoder comes to a JPEG's end; Pillow's stops at the last row."""
+    place, wanted, restarts = 2, (*LATER, *FRAMES), False
+    while found := MARKER.search(data, place):
+        place, marker = found.start(), data[found.start() + 1]
+        if marker == START_OF_SCAN:
+            wanted = LATER
+        restarts = restarts or marker == RESTARTS
+        if restarts and marker < FRAMES[0]:  # it goes on at the next restart
+            place += 2
+            continue
+        if marker not in wanted:
+            return marker == END_OF_IMAGE and wanted is LATER
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return False
 
 
 def _kind(data: bytes, header: Image.Image) -> str:

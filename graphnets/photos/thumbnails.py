@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 from collections.abc import Iterable
@@ -13,7 +12,6 @@ from PIL import Image, ImageOps
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images
-from graphnets.photos.look import turned
 
 
 def squares(paths: Iterable[str | os.PathLike[str]], side: int) -> list[Image.Image]:
@@ -54,9 +52,6 @@ def _reduced(data: bytes, side: int) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.draft("RGB", (2 * side, 2 * side))
-            picture = image.convert("RGB")
-            with contextlib.suppress(Exception):  # damaged EXIF is no EXIF
-                picture = turned(picture, image.getexif().get(images.ORIENTATION, 1))
-            return picture
+            return images.jpeg_rgb(data, image)
     except Exception:  # Pillow raises almost anything for a damaged one
         raise PhotoError("damaged or cut off") from None

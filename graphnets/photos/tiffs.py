@@ -77,7 +77,7 @@ class _File:
         data = self.at(place + head, count * struct.calcsize(self.order + entry))
         found: dict[int, tuple[int, ...]] = {}
         for tag, kind, number, field in struct.iter_unpack(self.order + entry, data):
-            self.left -= 0 if kind in BYTES else number
+            self.left -= 0 if kind in BYTES and tag not in READ else number
             if self.left < 0:
                 raise PhotoError("more numbers in tags than are taken from a stranger's file")
             size = number * SIZES.get(kind, 0)
@@ -168,15 +168,17 @@ def _check_parts(source: _File, tags: dict[int, tuple[int, ...]], width: int, he
         raise PhotoError(CUT)
     if tags.get(COMPRESSION) == (JPEG,):
         for place, size in zip(tags[offsets], tags[counts], strict=False):
-            _check_jpeg(source.at(place, size))
+            _check_jpeg(source, place, size)
         if len(tags[counts]) != len(tags[offsets]):
             raise PhotoError(CUT)
     return across * part_width * down * part_height
 
 
-def _check_jpeg(part: bytes) -> None:
+def _check_jpeg(source: _File, place: int, size: int) -> None:
     """Raise PhotoError unless the JPEG in a strip has its end; libtiff makes up a missing one."""
-    if part[:2] != b"\xff\xd8" or part[-64:].rstrip(b"\0")[-2:] != b"\xff\xd9":
+    last = min(size, 64)
+    end = source.at(place + size - last, last).rstrip(b"\0")
+    if source.at(place, min(size, 2)) != b"\xff\xd8" or end[-2:] != b"\xff\xd9":
         raise PhotoError(CUT)
 
 

@@ -1,6 +1,7 @@
 """Cases that are bytes: cut, flipped, changed, with absurd headers, and odd but good ones."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -8,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from tests.badphotos.case import EITHER, READ, REFUSED, SAME, Case
-from tests.badphotos.pictures import KINDS, ending, sound
+from tests.badphotos.pictures import KINDS, PLAIN, ending, sound
+from tests.badphotos.rare import RARE
 from tests.fuzz.mutate import mutated
 
 SIZES = (0, 1, 65535, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0)
@@ -60,7 +62,7 @@ def header(random, kind):
 
 def _jpeg(random, data, width, height):
     how = random.integers(4)
-    start = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
+    start = re.search(rb"\xff[\xc0-\xc3\xc9]", data).start()
     found = bytearray(data)
     if how == 0:
         found[start + 5 : start + 9] = struct.pack(">HH", height & 0xFFFF, width & 0xFFFF)
@@ -114,16 +116,16 @@ def _tiff(random, data, width, height):
     return bytes(found)
 
 
-def _avif(random, data, width, height):
+def _boxes(random, data, width, height):
     place = data.index(b"ispe") + 8
     return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
 
 
 HEADERS = {
     "JPEG": _jpeg, "PNG": _png, "BMP": _bmp, "GIF": _gif, "PPM": _ppm, "WEBP": _webp,
-    "TIFF": _tiff, "AVIF": _avif,
+    "TIFF": _tiff, "AVIF": _boxes, "HEIF": _boxes,
 }  # fmt: skip
-TURNED = [kind for kind in KINDS if KINDS[kind][0] in ("JPEG", "PNG", "WEBP")]
+TURNED = [kind for kind in PLAIN if KINDS[kind][0] in ("JPEG", "PNG", "WEBP")]
 
 
 def oriented(random, kind):
@@ -142,8 +144,10 @@ def oriented(random, kind):
 
 def profiled(random, kind):
     """A colour profile, whole, cut, or of noise."""
-    kind = kind if KINDS[kind][0] not in ("BMP", "GIF", "PPM") else "jpeg"
+    plain = kind in PLAIN and KINDS[kind][0] not in ("BMP", "GIF", "PPM")
+    kind = kind if plain else "jpeg"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile[:24] + bytes(12) + profile[36:]  # the time at which it was made
     how = random.integers(3)
     profile = (profile, profile[: random.integers(1, len(profile))], random.bytes(200))[how]
     group = "ICC profile" if how == 0 else "ICC profile damaged"
@@ -160,7 +164,7 @@ def odd(random, kind):
         start = data.index(b"\xff\xee\x00\x0eAdobe")
         mark = data[start : start + 15] + b"\x02" if random.integers(2) else b""
         return "CMYK unmarked, YCCK", data[:start] + mark + data[start + 16 :], None, READ
-    return "sound", data, None, READ
+    return "sound", data, None, EITHER if kind in RARE else READ
 
 
 def _zip():

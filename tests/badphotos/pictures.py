@@ -1,9 +1,14 @@
 """Sound photos of every kind, drawn from a seed: what is damaged, and what stands beside it."""
 
+import importlib.util
 import io
 
+import cv2
 import numpy as np
 from PIL import Image
+
+from graphnets.photos import kinds
+from tests.badphotos.rare import RARE
 
 SIDES = (24, 96)  # pixels
 KINDS = {
@@ -13,10 +18,14 @@ KINDS = {
     "jpeg_progressive": ("JPEG", "RGB", {"progressive": True}),
     "jpeg_restart": ("JPEG", "RGB", {"restart_marker_blocks": 2}),
     "jpeg_cmyk": ("JPEG", "CMYK", {"quality": 95}),
+    **{name: ("JPEG", None, {}) for name in RARE},
     "png": ("PNG", "RGB", {}),
     "png_grey": ("PNG", "L", {}),
     "png_palette": ("PNG", "P", {}),
     "png_1bit": ("PNG", "1", {}),
+    "png_2bit": ("PNG", "P", {"bits": 2}),
+    "png_4bit": ("PNG", "P", {"bits": 4}),
+    "png_rgb16": ("PNG", "RGB;16", {}),
     "png_16": ("PNG", "I;16", {}),
     "png_rgba": ("PNG", "RGBA", {}),
     "png_la": ("PNG", "LA", {}),
@@ -39,7 +48,11 @@ KINDS = {
     "tiff_16": ("TIFF", "I;16", {}),
     "avif": ("AVIF", "RGB", {"quality": 90}),
 }
-ENDINGS = {"JPEG": "jpg", "PPM": "ppm", "TIFF": "tif"}
+if importlib.util.find_spec("pillow_heif"):
+    kinds.find_heif()
+    KINDS["heic"] = ("HEIF", "RGB", {"quality": 90})
+PLAIN = [kind for kind in KINDS if kind not in RARE and kind != "png_rgb16"]  # take EXIF, a profile
+ENDINGS = {"HEIF": "heic", "JPEG": "jpg", "PPM": "ppm", "TIFF": "tif"}
 
 
 def ending(kind):
@@ -67,8 +80,14 @@ def clouds(random, mode="RGB"):
 def sound(kind, random, **more):
     """The bytes of a sound file of one of KINDS; more: what Pillow takes besides."""
     file_format, mode, options = KINDS[kind]
+    if kind in RARE:
+        return RARE[kind]
+    if mode == "RGB;16":
+        samples = np.asarray(clouds(random)).astype(np.uint16) * 256
+        return cv2.imencode(".png", samples + random.integers(256))[1].tobytes()
     picture, buffer = clouds(random, mode), io.BytesIO()
     options = {**options, **more}
+    picture = picture.quantize(1 << options["bits"]) if "bits" in options else picture
     if options.get("save_all"):
         options["append_images"] = [picture.rotate(180), picture.rotate(90).resize(picture.size)]
     picture.save(buffer, file_format, **options)

@@ -20,6 +20,12 @@ NAMES = (
     b"\xf0\x9f" * 120, b"no ending", b"wrong.gif",
 )  # fmt: skip
 SPARSE = (1 << 31, 1 << 33, 1 << 40, MAX_BYTES, MAX_BYTES + 1)
+FRONTS = {
+    "none": b"", "jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "gif": b"GIF89a",
+    "bmp": b"BM" + bytes(12) + b"\xff\xff\xff\x3e", "tiff": b"II*\0\x08\0\0\0\xff", "ppm": b"P6 ",
+    "webp": b"RIFF\xff\xff\xff\x3eWEBPVP8L\xff\xff\xff\x3e", "film": b"\0\0\0\x18ftypisom",
+    "avif": b"\0\0\0\x10ftypavif", "heic": b"\0\0\0\x10ftypheic",
+}  # fmt: skip
 ENDLESS = ("/proc/self/pagemap", "/proc/kmsg", "/proc/self/mem", "/proc/kcore", "/dev/zero")
 BELOW, ABOVE = 13_377, 13_378  # squared, about images.MAX_PIXELS
 
@@ -32,8 +38,8 @@ def of_places(seed):
         yield Case("name, good photo", b"g" + name[:254], _holding(good), good, READ)
         yield Case("name, bad photo", b"b" + name[:254], _holding(good[:99]), good, REFUSED)
     for size in SPARSE:
-        for front in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
-            name = f"sparse_{size}_{len(front)}.jpg"
+        for kind, front in FRONTS.items():
+            name = f"sparse_{size}_{kind}.jpg"
             yield Case("sparse file", name, _sparse(size, front), good, REFUSED)
     for number, target in enumerate((*ENDLESS, "nowhere", "loop_b", "loop_a", "..", "/")):
         name = {6: "loop_a", 7: "loop_b"}.get(number, f"link_{number}")

@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 from othertools import MATRIX, of_bytes, of_floats, other
 from tiny import pixels, resized_by_hand, saved, softmax_by_hand, write_png
 
+from graphnets.classifier import predict
 from graphnets.errors import GraphnetsError, PhotoError
 
 
@@ -173,3 +174,13 @@ def test_an_output_that_is_no_scores_is_refused(tmp_path, output, message):
     with pytest.raises(GraphnetsError, match=f"^{message}"):
         classifier = other(tmp_path, build)
         classifier.scores(write_png(tmp_path / "photo.png", pixels(1)))
+
+
+def test_labels_of_any_size_are_never_read_whole(tmp_path):
+    path = tmp_path / "labels.txt"
+    with open(path, "wb") as file:
+        file.write(b"daisy\n")
+        file.truncate(1 << 40)
+    with pytest.raises(GraphnetsError) as caught:
+        predict.read_labels(path)
+    assert str(caught.value) == f"{path} has over 16,777,216 bytes; wanted labels, one a line"

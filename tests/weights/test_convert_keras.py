@@ -214,3 +214,12 @@ def test_a_virtual_dataset_is_not_read(tmp_path):
     with h5py.File(path) as file:
         assert file["block1_conv1/W"][()].any()  # h5py itself would read it
     assert "block1_conv1 refers to another file" in refused(path)
+
+
+def test_a_layer_that_is_its_own_part_has_an_end(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        group = file.create_group("block1_conv1")
+        for number in range(3):
+            group[f"again{number}"] = group
+    with pytest.raises(GraphnetsError, match=r"\(block1_conv1 has over 100 groups and arrays\)"):
+        convert.vgg16_from_keras_h5(tmp_path / "w.h5")

@@ -145,3 +145,11 @@ def test_onnx_out_of_its_wheel(tmp_path):
         (tmp_path / "w.onnx").write_bytes(content)
         with pytest.raises(GraphnetsError, match=r"w\.onnx does not hold VGG16 as expected \("):
             convert.vgg16_from_onnx(tmp_path / "w.onnx")
+
+
+def test_an_onnx_of_any_size_is_never_read(tmp_path):
+    path = tmp_path / "w.onnx"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(GraphnetsError, match=r"\(it has 1,099,511,627,776 bytes, wanted 2,147,48"):
+        convert.vgg16_from_onnx(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphnets.errors import GraphnetsError
-from graphnets.weights.formats import kind, opened
+from graphnets.weights.formats import kind, most_bytes, opened
 
 
 def npz():
@@ -77,3 +77,23 @@ def test_opened_unpacks(tmp_path):
     for name in ("plain", "zipped"):
         with opened(tmp_path / name) as file:
             assert file.read() == b"some bytes"
+
+
+def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "w.npy"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY")
+        file.truncate(1 << 40)
+    with pytest.raises(GraphnetsError) as caught:
+        kind(path)
+    assert str(caught.value) == (
+        f"{path} has 1,099,511,627,776 bytes, most of which are holes in the file"
+    )
+
+
+@pytest.mark.parametrize(
+    "size, most", [(0, 64 << 20), (1 << 20, 165 << 20), (20 << 20, 1044 << 20)]
+)
+def test_a_packed_file_may_become_a_hundred_times_its_bytes(size, most, tmp_path):
+    (tmp_path / "w.npz").write_bytes(bytes(size))
+    assert most_bytes(tmp_path / "w.npz") == most

@@ -48,7 +48,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     prefix = f".{path.name}."
     remove_abandoned(path.parent, prefix, path.suffix)
     prefix += _machine()
-    handle, name = _locked(lambda: tempfile.mkstemp(path.suffix, prefix, path.parent))
+    where = {"suffix": path.suffix, "prefix": prefix, "dir": path.parent}
+    handle, name = _locked(lambda: tempfile.mkstemp(**where))
     try:
         yield Path(name)
         publish(name, path)
@@ -132,7 +133,7 @@ def _locked(make: Callable[[], tuple[int, str]]) -> tuple[int, str]:
 
 def _opened_folder(parent: Path, prefix: str) -> tuple[int, str]:
     while True:
-        name = tempfile.mkdtemp(None, prefix, parent)
+        name = tempfile.mkdtemp(prefix=prefix, dir=parent)
         with contextlib.suppress(FileNotFoundError):
             return os.open(name, os.O_RDONLY), name
 

@@ -14,6 +14,7 @@ import pytest
 
 from graphnets.errors import GraphnetsError
 from graphnets.files import (
+    _machine,
     check_readable,
     check_target,
     check_writable,
@@ -168,17 +169,18 @@ def test_a_pipe_is_not_opened_by_the_check(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_by_the_next_and_no_other(tmp_path):
-    old, young, foreign = (tmp_path / f".w.npz.{name}" for name in
-                           ("abcd1234.npz", "abcd5678.npz", "notes.npz"))  # fmt: skip
-    for path, age in ((old, 0), (young, time.time() + 1e6), (foreign, 0)):
+    names = ("abcd1234", "abcd5678", f"{_machine()}abcd9012", "notes")
+    old, young, own, foreign = (tmp_path / f".w.npz.{name}.npz" for name in names)
+    ahead = time.time() + 1e6  # a clock may be; no witness of what this machine wrote
+    for path, age in ((old, 0), (young, ahead), (own, ahead), (foreign, 0)):
         path.write_bytes(b"half")
-        os.utime(path, (age, age))  # clocks are no witness: one may be years ahead
+        os.utime(path, (age, age))
     with whole_file(tmp_path / "w.npz") as at_work:
         at_work.write_bytes(b"new")
         os.utime(at_work, (0, 0))
         write_whole(tmp_path / "w.npz", b"other")  # does not take that which is at work
         assert at_work.exists()
-    assert sorted(tmp_path.iterdir()) == sorted([foreign, tmp_path / "w.npz"])
+    assert sorted(tmp_path.iterdir()) == sorted([young, foreign, tmp_path / "w.npz"])
 
 
 def test_a_writer_that_is_taken_for_abandoned_before_it_has_locked_begins_again(
@@ -192,7 +194,8 @@ def test_a_writer_that_is_taken_for_abandoned_before_it_has_locked_begins_again(
             name = found if isinstance(found, str) else found[1]
             made.append(name)
             if len(made) % 2:
-                remove_abandoned(tmp_path, where["prefix"], where.get("suffix", ""))
+                prefix = where["prefix"].removesuffix(_machine())
+                remove_abandoned(tmp_path, prefix, where.get("suffix", ""))
                 assert not os.path.exists(name)
             return found
 

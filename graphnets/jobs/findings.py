@@ -13,7 +13,7 @@ from graphnets.photos.copies import groups
 from graphnets.photos.folders import FEW_PHOTOS, NOT_CLASSES, is_table
 from graphnets.photos.images import plain_text
 from graphnets.photos.labels import each_label
-from graphnets.photos.listing import Images
+from graphnets.photos.listing import NO_FILES, Images
 from graphnets.photos.look import KNOWN, OTHERS, right_ending
 from graphnets.photos.tracks import looks_like_tracks
 from graphnets.storage import entries
@@ -45,9 +45,9 @@ def of_files(photos: pd.DataFrame, passed: list[dict]) -> list[Finding]:
     photos: of `graphnets.scan`, with the columns `listed` (the problem before the photo was
     looked at), kind, mode, width and height. passed: what no scan sees.
     """
-    opened = photos.listed.str.startswith("cannot be opened")
-    unread = photos[(photos.problem != "") & ((photos.listed == "") | opened)]
-    unused = photos[(photos.listed != "") & ~opened]
+    unreadable = (photos.key == "") & ~photos.listed.isin(NO_FILES)
+    unread = photos[(photos.problem != "") & ((photos.listed == "") | unreadable)]
+    unused = photos[(photos.listed != "") & ~unreadable]
     passed = passed + _items(unused, unused.problem)
     found = [
         Finding(

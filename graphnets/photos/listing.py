@@ -35,6 +35,7 @@ from graphnets.photos.labels import WHAT_CONFUSES, confused, each_label, united
 from graphnets.workers import cluster, unseen
 
 Images = pd.DataFrame | str | os.PathLike
+A_FOLDER, NO_FILE = NO_FILES = "a folder inside a class folder", "not a regular file"
 IN_SHARD = 1024  # photos whose files one task of a cluster reads
 IMAGES = "the path of a folder with a sub-folder of photos per class, or a table"
 
@@ -115,8 +116,7 @@ def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """The table of `scan` from one with path, label and problem, and a key where it is trusted."""
     unfit = f"its name is {WHAT_CONFUSES}; rename it, or install pandas 3"
     problems = [
-        old or unfit * confused(path)
-        for old, path in zip(photos.problem, photos.path, strict=True)
+        old or unfit * confused(path) for old, path in zip(photos.problem, photos.path, strict=True)
     ]
     photos = photos.assign(problem=pd.Series(problems, photos.index, dtype=object))
     if "key" in photos:
@@ -210,9 +210,9 @@ def _key(path: str) -> tuple[str, str]:
             return key_of(storage.read(path, MAX_BYTES, check_mark)), ""
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            return "", "a folder inside a class folder"
+            return "", A_FOLDER
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            return "", "not a regular file"
+            return "", NO_FILE
         if status.st_size > MAX_BYTES:  # a sparse file takes hours to read, and no room on a disk
             return "", f"{status.st_size} bytes are too many"
         if not status.st_size:  # as files of the system say that never end, or wait
@@ -225,7 +225,7 @@ def _key(path: str) -> tuple[str, str]:
         return "", str(error)
     except OSError as error:
         if storage.is_address(path) and storage.is_folder(path):
-            return "", "a folder inside a class folder"
+            return "", A_FOLDER
         return "", f"cannot be opened ({error.strerror})"
 
 

@@ -61,6 +61,18 @@ def test_files_that_cannot_be_read_to_their_end(folder):
     ]
 
 
+def test_files_that_a_scan_leaves_out_already(folder):
+    (folder / "hills" / "00.jpg").write_bytes(b"")
+    os.truncate(folder / "hills" / "01.jpg", 2**40)
+    os.mkfifo(folder / "lakes" / "pipe.jpg")
+    found = check(folder)
+    assert [item["reason"] for item in the(found, "unreadable").items] == [
+        "an empty file",
+        f"{2**40} bytes are too many",
+    ]
+    assert [item["reason"] for item in the(found, "passed_over").items] == ["not a regular file"]
+
+
 def test_pictures_where_no_scan_looks(folder):
     scene(1).save(folder / "top.jpg")
     scene(2).save(folder / "hills" / ".hidden.png")

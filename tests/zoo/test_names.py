@@ -97,7 +97,7 @@ print(len(names.imagenet_names()), len(names.inception_names()), names.sign_name
 def test_a_checkout_and_an_installed_package_find_them(tmp_path, folder):
     """In a bare interpreter: neither TensorFlow nor NumPy is there to be imported."""
     (tmp_path / "graphnets" / "zoo").mkdir(parents=True)
-    for module in ("__init__.py", "errors.py", "zoo/__init__.py", "zoo/names.py"):
+    for module in ("__init__.py", "errors.py", "forks.py", "zoo/__init__.py", "zoo/names.py"):
         shutil.copy(Path(graphnets.__file__).parent / module, tmp_path / "graphnets" / module)
     shutil.copytree(WEIGHTS, tmp_path / folder)
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}]"]

@@ -9,17 +9,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 RUNS = {  # what can start a program or run text as code, and why it is no stranger's
-    "graphnets/exports/tfjs.py": {"subprocess.run", "subprocess.Popen"},  # converter, Node
-    "graphnets/zoo/downloads.py": {"subprocess.run"},  # pip
+    "graphnets/processes.py": {"subprocess.Popen"},  # for the two below
+    "graphnets/exports/tfjs.py": {"processes.run", "subprocess.Popen"},  # converter, Node
+    "graphnets/zoo/downloads.py": {"processes.run"},  # pip
     "graphnets/__init__.py": {"importlib.import_module"},  # names of graphnets' own modules
     "graphnets/networks/stack.py": {"tf.numpy_function"},  # these three: arrays of this process
     "graphnets/networks/unfreeze.py": {"tf.numpy_function"},
     "graphnets/training/alone.py": {"tf.numpy_function"},
+    "graphnets/weights/pickles.py": {"pickle.Unpickler"},  # of which it allows what builds arrays
     "graphnets/photos/tiffs.py": {"ctypes.CDLL"},  # Pillow's own libtiff, to be quiet
     "graphnets/ray_workers.py": {"importlib.import_module"},  # the driver's own functions
 }
 CAN_RUN = re.compile(
-    r"(subprocess|multiprocessing|marshal|ctypes|runpy)\..+|(eval|exec|compile|__import__)"
+    r"subprocess\.(run|call|check_.*|get.*|Popen)|(processes|multiprocessing|marshal|runpy)\..+"
+    r"|ctypes\.\w*DLL|(eval|exec|compile|__import__)"
     r"|importlib\.import_module|os\.(system|popen|exec.*|spawn.*|posix_spawn.*|fork.*)"
     r"|(pickle|cPickle|cloudpickle|dill|joblib|torch|shelve|yaml)\.(loads?|Unpickler|open)"
     r"|tf\.(py_func|numpy_function|py_function|load_op_library|load_library)"
@@ -29,10 +32,10 @@ CAN_RUN = re.compile(
 def calls(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and CAN_RUN.fullmatch(ast.unparse(node)):
+            yield ast.unparse(node)
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if CAN_RUN.fullmatch(name):
-                yield name
             if any(
                 k.arg == "allow_pickle" and ast.unparse(k.value) != "False" for k in node.keywords
             ):

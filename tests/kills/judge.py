@@ -173,7 +173,7 @@ def said(ended: Ended, number: int, usual: Sequence[str] = ()) -> list[str]:
     if number == signal.SIGKILL:
         return [] if ended.status == -number else [f"exit status {ended.status}"]
     lines = [line for line in ended.errors.splitlines() if line.strip() and line not in usual]
-    if ended.status == -signal.SIGTERM and number == signal.SIGTERM:
+    if ended.status == -number:
         return [f"said {lines[-1]!r}"] if lines else []  # before anything could be said
     faults = [] if ended.status == 128 + number else [f"exit status {ended.status}"]
     faults += [

@@ -31,7 +31,7 @@ setup(
         "numpy>=1.26",
         "pandas>=2.0",
         "imageio>=2.31",
-        "pillow>=10.1",
+        "pillow>=11.3",
         "click>=8.1",
         "tqdm>=4.62",
         "pooch>=1.7",

@@ -59,6 +59,15 @@ def refused(name: str, value: object, wanted: str) -> GraphnetsError:
     return GraphnetsError(f"{name} is {got}, wanted {wanted}")
 
 
+def reason(error: Exception) -> str:
+    """Why TensorFlow says that it failed, in one line, without where the ops were made."""
+    text = str(getattr(error, "message", error))
+    if text.startswith("Graph execution error:"):
+        text = text.partition("\nNode: ")[2].partition("\n")[2] or text
+    text = " ".join(text.partition("[[{{node ")[0].split()) or " ".join(text.split())
+    return text.rstrip(".") or type(error).__name__
+
+
 def check_kind(
     name: str, value: object, kinds: type | tuple[type, ...] | UnionType, wanted: str
 ) -> None:

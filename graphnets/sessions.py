@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow.compat.v1 as tf
 
 from graphnets import forks
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, reason
 
 # ops that go round, or call what may
 LOOPS = frozenset(
@@ -71,7 +71,7 @@ def _stopped_in_words() -> Iterator[None]:
         yield
     except tf.errors.DeadlineExceededError as error:
         raise GraphnetsError(
-            f"the graph ran for over {LONGEST} s, as one whose loop has no end: {error.message}; "
+            f"the graph ran for over {LONGEST} s, as one whose loop has no end: {reason(error)}; "
             "give it fewer photos at a time, if its loop has one"
         ) from error
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from graphnets.errors import LONGEST, GraphnetsError, PhotoError, shown
+from graphnets.errors import LONGEST, GraphnetsError, PhotoError, reason, shown
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,23 @@ def test_a_name_of_a_megabyte_is_cut_and_the_sentence_keeps_both_ends(name):
 def test_an_error_is_a_value_error_that_goes_through_pickle():
     error = pickle.loads(pickle.dumps(PhotoError("a\nb")))
     assert isinstance(error, ValueError) and str(error) == "a\\nb"
+
+
+class OpError(Exception):
+    def __init__(self, message):
+        self.message = message
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ("d/x; No space left on device", "d/x; No space left on device"),
+        ("two\nlines.\n\t [[{{node a/b}}]]", "two lines"),
+        ("Graph execution error:\n\nDetected at node 'save/SaveV2' defined at (most recent call "
+         "last):\n    File \"/home/me/a.py\", line 6, in <module>\nNode: 'save/SaveV2'\n/d/x; File "
+         "too large\n\t [[{{node save/SaveV2}}]]\n\nOriginal stack trace", "/d/x; File too large"),
+        ("", "OpError"),
+    ],
+)  # fmt: skip
+def test_what_tensorflow_says_is_told_without_where_its_ops_were_made(message, why):
+    assert reason(OpError(message)) == why

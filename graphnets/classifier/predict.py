@@ -21,6 +21,7 @@ from graphnets.errors import (
     PhotoError,
     check_kind,
     check_path,
+    reason,
     shown,
 )
 from graphnets.networks import soundness
@@ -141,8 +142,7 @@ class Classifier:
             except tf.errors.OpError as error:
                 if data:  # else it is a frame, which could be read
                     self._picture(contents)  # another tool's graph can fail by itself
-                reason = shown(" ".join(error.message.split()))
-                raise GraphnetsError(f"the graph fails on {shown(path)}: {reason}") from None
+                raise GraphnetsError(f"the graph fails on {shown(path)}: {reason(error)}") from None
             return scores[0]
 
     def read(self, path: File | Held) -> np.ndarray:

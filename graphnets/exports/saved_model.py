@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.export import RESIZED, SERVED
 from graphnets.classifier.options import INPUT, OUTPUT
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, reason
 from graphnets.exports.quiet import quiet
 from graphnets.exports.run import IMAGE, SCORES, Photo, without_others
 from graphnets.files import refuse_existing, scratch_folder, writing
@@ -43,7 +43,7 @@ def write_saved_model(
             try:
                 _build(made / "model", graph_def, output)
             except tf.errors.OpError as error:
-                raise GraphnetsError(f"{folder} cannot be written: {error.message}") from None
+                raise GraphnetsError(f"{folder} cannot be written: {reason(error)}") from None
             os.rename(made / "model", folder)
 
 

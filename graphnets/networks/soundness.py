@@ -15,7 +15,7 @@ from itertools import chain
 import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import op_def_registry
 
-from graphnets.errors import GraphnetsError, check_kind
+from graphnets.errors import GraphnetsError, check_kind, reason
 
 WANTED = "a GraphDef, as graphnets.read_graph_def(file) or graph.as_graph_def() gives"
 SMALL = 1024  # bytes of a Const from which on its values decide no shapes
@@ -35,14 +35,9 @@ def refusing(source: str) -> Iterator[None]:
         raise
     except Exception as error:  # almost any: ValueError, KeyError, tf.errors.OpError ...
         raise GraphnetsError(
-            f"{source} is no sound graph: {_reason(error)}; wanted a frozen graph that TensorFlow "
+            f"{source} is no sound graph: {reason(error)}; wanted a frozen graph that TensorFlow "
             f"{tf.version.VERSION} can import"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(getattr(error, "message", error)).split()).rstrip(".")
-    return text or type(error).__name__
 
 
 @contextmanager
@@ -51,8 +46,7 @@ def running(source: str) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())
-        raise GraphnetsError(f"{source} fails as it runs: {reason}") from error
+        raise GraphnetsError(f"{source} fails as it runs: {reason(error)}") from error
 
 
 def check(graph_def: tf.GraphDef, source: str = "the graph") -> None:
@@ -95,7 +89,7 @@ def imported(
         return tf.import_graph_def(graph_def, input_map, return_elements, name)
     except Exception as error:  # as in `refusing`
         raise GraphnetsError(
-            f"{source} cannot be imported with these inputs, outputs and name: {_reason(error)}"
+            f"{source} cannot be imported with these inputs, outputs and name: {reason(error)}"
         ) from error
 
 

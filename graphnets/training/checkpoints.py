@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from graphnets.errors import GraphnetsError
+from graphnets.errors import GraphnetsError, reason
 from graphnets.training.summaries import Point
 
 SPLITS = ("train", "validation")  # of a point
@@ -189,11 +189,10 @@ class Phase:
             left = [f"{self._name}.latest.tmp*"]
             left += [] if _is_whole(str(path)) else [f"{path.name}[._]*"]
             _remove(path.parent, left)
-            reason = getattr(error, "strerror", None) or getattr(error, "message", error)
-            [reason, *_] = str(reason).splitlines() or [type(error).__name__]
+            why = getattr(error, "strerror", None) or reason(error)
             raise GraphnetsError(
-                f"no checkpoint can be written to {self._checkpoints.folder}: {reason}; name "
-                "another folder with --checkpoint_dir"
+                f"no checkpoint can be written to {self._checkpoints.folder}: {why}; name another "
+                "folder with --checkpoint_dir"
             ) from None
 
 

@@ -50,10 +50,13 @@ def parsed(message: type, data: wire.Bytes) -> Any:
 
     found: Any = message()
     wire.check(data, found.DESCRIPTOR)
+    problem = ""
     try:
         found.ParseFromString(data)
-    except DecodeError as error:
-        raise ValueError(str(error)) from None
+    except (DecodeError, UnicodeDecodeError) as error:  # the latter of protobuf 3
+        problem = str(error)
+    if problem:  # raised here, as the error of protobuf 3 holds on to the data
+        raise ValueError(problem)
     return found
 
 

@@ -120,7 +120,7 @@ COMMANDS = {
         "--intermediate_output_graphs_dir {disk}/between"
     ),
     "compare": Command(
-        f"compare --image_dir {{world}}/photos {NETWORK} --from all,net/logits "
+        f"compare --image_dir {{world}}/photos {NETWORK} --from all,net/Conv2d_2_pointwise/Relu6 "
         "--how_many_training_steps 10 --output_dir {disk}/out --bottleneck_dir {disk}/store "
         "--summaries_dir {disk}/logs",
         _before("out/compare.csv", "out/compare.json", "out/compare.png"),

@@ -15,6 +15,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess:
     """
     begun: list[subprocess.Popen] = []
     pool = ThreadPoolExecutor(1)  # exceptions of signals come in the main thread alone
+    pool.submit(int).result()  # a thread whose start is interrupted would not be waited for
     try:
         pool.submit(lambda: begun.append(subprocess.Popen(command, **options))).result()
         out, err = begun[0].communicate()

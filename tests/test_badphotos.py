@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -13,6 +14,7 @@ from graphnets.cli.commands import main
 from graphnets.errors import PhotoError
 from graphnets.photos.images import upright
 from graphnets.photos.kinds import OTHER_JPEG
+from graphnets.photos.labels import confused
 from tests.badphotos import places, runs
 from tests.badphotos.__main__ import Table, judge_names, written
 from tests.badphotos.case import READ, REFUSED, SAME, Case
@@ -69,6 +71,7 @@ def test_extraction_ends_and_names_each_bad_photo_once(tmp_path, monkeypatch, ju
         taken = set(found["paths"].tolist())
     good = [path for path in taken if "_good" in path]
     refused = {p for p, c in files.items() if judge.judged(c, os.fsencode(p)).found == "refused"}
+    refused |= {path for path in files if confused(path)}
     assert len(good) == 6 and taken == {*good, *(files.keys() - refused)}
     table = Table()
     counts = runs.named(capfd.readouterr().out, files, "  ", ": ")
@@ -157,7 +160,8 @@ def test_every_kind_of_sound_photo_is_read_or_said_to_be_rare(tmp_path, judge, k
     found, why = judge.judged(case, tmp_path / "a")
     assert found in (("refused",) if refused else ("equal", "fast", "alone"))
     assert why == (OTHER_JPEG if refused else "")
-    assert found != "alone" or kind == "heic"  # which OpenCV does not read
+    if cv2.__version__.split(".") >= ["4", "12"]:  # older ones read less
+        assert found != "alone" or kind == "heic"
 
 
 @pytest.mark.parametrize("make", [places._png, places._bmp, places._pbm, places._tiff])

@@ -160,7 +160,7 @@ def test_every_kind_of_sound_photo_is_read_or_said_to_be_rare(tmp_path, judge, k
     found, why = judge.judged(case, tmp_path / "a")
     assert found in (("refused",) if refused else ("equal", "fast", "alone"))
     assert why == (OTHER_JPEG if refused else "")
-    if cv2.__version__.split(".") >= ["4", "12"]:  # older ones read less
+    if int(cv2.__version__.split(".")[1]) >= 12:  # older ones read less
         assert found != "alone" or kind == "heic"
 
 

@@ -112,8 +112,7 @@ def _with_keys(photos: pd.DataFrame, progress: Progress) -> pd.DataFrame:
     """The table of `scan` from one with path, label and problem, and a key where it is trusted."""
     unfit = f"its name is {WHAT_CONFUSES}; rename it, or install pandas 3"
     problems = [
-        old or unfit * confused(path)
-        for old, path in zip(photos.problem, photos.path, strict=True)
+        old or unfit * confused(path) for old, path in zip(photos.problem, photos.path, strict=True)
     ]
     photos = photos.assign(problem=pd.Series(problems, photos.index, dtype=object))
     if "key" in photos:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from graphnets.devices import VARIABLE
 from graphnets.errors import GraphnetsError, check_kind, check_whole, refused, shown
 from graphnets.workers import Result, Workers, working
 
@@ -24,6 +25,7 @@ IN_HAND = 4  # shards that wait at Ray for each of the tasks that have room at a
 TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH if it wants a token, "
 SETTINGS = (  # of the process that starts the job, which decide what its workers compute
     "TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS", "TF_CPP_MIN_LOG_LEVEL", "ONEDNN_MAX_CPU_ISA",
+    VARIABLE,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf
 
-from graphnets import forks
+from graphnets import devices, forks
 from graphnets.errors import GraphnetsError, reason
 
 # ops that go round, or call what may
@@ -35,6 +35,8 @@ class Session(tf.Session):
     def __init__(self, graph: tf.Graph | None = None, config: tf.ConfigProto | None = None) -> None:
         claim()
         config = config or tf.ConfigProto()
+        if devices.used() == devices.CPU == devices.wanted():
+            config.device_count["GPU"] = 0
         # without a thread to spare, none could watch the time
         if config.inter_op_parallelism_threads >= 0 and _goes_round(graph):
             config.operation_timeout_in_ms = config.operation_timeout_in_ms or 1000 * LONGEST

@@ -10,6 +10,8 @@ import click
 
 from graphnets.classifier.options import INPUT, OUTPUT
 from graphnets.classifier.run_files import GRAPH, LABELS
+from graphnets.devices import AUTO as AUTO_DEVICE
+from graphnets.devices import DEVICES, VARIABLE
 from graphnets.files import temporary_folder
 from graphnets.networks.pictures import CHANNELS
 from graphnets.networks.precision import AUTO, FLOAT32, PRECISIONS
@@ -49,7 +51,23 @@ def _refuse(instead: str, _: click.Context, parameter: click.Parameter, value: o
         raise click.UsageError(f"--{parameter.name} is retrain.py's and not taken; {instead}")
 
 
+def _choose(_: click.Context, __: click.Parameter, device: str) -> None:
+    if device != os.environ.get(VARIABLE, AUTO_DEVICE):
+        os.environ[VARIABLE] = device  # for workers, too
+
+
+device_flag = click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    envvar=VARIABLE,
+    default=AUTO_DEVICE,
+    expose_value=False,
+    callback=_choose,
+    help="What computes; auto: a GPU, if TensorFlow sees one.",
+)
+
 network_flags = options(
+    device_flag,
     click.option(
         "--architecture",
         type=Architecture(ARCHITECTURES),
@@ -97,6 +115,7 @@ network_flags = options(
 )
 
 entry_flags = options(  # of a classifier's graph, which may be another tool's
+    device_flag,
     click.option("--input_layer", default=INPUT, help="Takes bytes or pictures."),
     click.option("--output_layer", default=OUTPUT),
     click.option("--input_height", type=int, help="[default: the graph's]"),

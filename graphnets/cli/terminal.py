@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from graphnets import devices
 from graphnets.classifier.options import OUTPUT
 from graphnets.classifier.run_files import REPORT
 from graphnets.errors import GraphnetsError, shown
@@ -154,6 +155,8 @@ def quiet_tensorflow(verbosity: str = "INFO") -> Iterator[None]:
         with stderr_closed() if quiet else contextlib.nullcontext():
             import tensorflow.compat.v1 as tf
         tf.logging.set_verbosity(tf.logging.ERROR if quiet else tf.logging.DEBUG)
+        if devices.wanted() == devices.GPU:
+            devices.used()  # raises where there is none, before anything is read
         yield
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow.compat.v1 as tf
 
+from graphnets import devices
 from graphnets.errors import PhotoError
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import Network, features
@@ -70,6 +71,8 @@ def identity_of(
         identity["precision"] = network.precision
     if not onednn():
         identity["onednn"] = "off"
+    if devices.used() != devices.CPU:
+        identity["device"] = devices.GPU  # which sums up otherwise, and in TF32
     if augmentation:
         identity["augmentation"] = augmentation.describe()
         identity["seed"] = seed

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from graphnets import devices
 from graphnets.errors import GraphnetsError, shown
 from graphnets.files import write_whole, writing
 from graphnets.jobs.judge import judged
@@ -243,6 +244,7 @@ def _provenance(
         "weights": network.fingerprint,
         "endpoint": ",".join(names),
         "precision": network.precision,
+        "device": devices.used(),
         "photos": counts,
         "options": {
             **options.splitting,

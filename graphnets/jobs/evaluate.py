@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from sklearn import metrics
 
 Z = 1.959964  # standard deviations to either side that hold 95 %
 
@@ -42,16 +41,12 @@ def evaluate(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) ->
     is 0 where it was never predicted. confusion_matrix[i][j] counts photos of class i predicted
     as j. test_accuracy is None where n is 0.
     """
+    # By hand, as scikit-learn's import would take longer than most of a run's steps.
     confusion = np.zeros((len(labels), len(labels)), int)
-    figures = np.zeros((len(labels), 4))
-    if len(truth):  # scikit-learn refuses empty arrays
-        classes = np.arange(len(labels))
-        confusion = metrics.confusion_matrix(truth, predicted, labels=classes)
-        figures = np.transpose(
-            metrics.precision_recall_fscore_support(
-                truth, predicted, labels=classes, zero_division=0
-            )
-        )
+    np.add.at(confusion, (truth, predicted), 1)
+    right, named, count = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+    shares = [right / np.maximum(n, 1) for n in (named, count, (named + count) / 2)]
+    figures = np.stack([*shares, count], axis=1)
     return {
         "test_accuracy": float((truth == predicted).mean()) if len(truth) else None,
         "test_count": len(truth),
@@ -75,6 +70,8 @@ def evaluate_several(
     by class; coverage: how many classes one has to name, likeliest first, to have all labels of a
     photo, on average.
     """
+    from sklearn import metrics  # here, as most runs do without
+
     truth, named = truth > 0, probabilities >= thresholds
     figures = np.zeros((len(labels), 4))
     overall = dict.fromkeys(("micro_f1", "macro_f1", "hamming_loss", "coverage"))

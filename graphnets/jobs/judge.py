@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from graphnets.errors import GraphnetsError
 from graphnets.features.rows import fits_in_memory
@@ -202,6 +201,8 @@ def _with_unknown(
 
 
 def _area(known: np.ndarray, others: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score  # here, as most runs do without
+
     truth = np.repeat([0, 1], [len(known), len(others)])
     return float(roc_auc_score(truth, np.concatenate([known, others])))
 

@@ -19,6 +19,7 @@ import pandas as pd
 import tensorflow.compat.v1 as tf
 
 import graphnets
+from graphnets import devices
 from graphnets.classifier import export
 from graphnets.classifier.run_files import CURVES, METRICS, PHOTOS
 from graphnets.errors import shown
@@ -323,6 +324,7 @@ def _provenance(
         "weights": network.fingerprint,
         "endpoint": ",".join(names),
         "precision": network.precision,
+        "device": devices.used(),
         "seeds": {"training": training.seed},
         "options": {
             **(

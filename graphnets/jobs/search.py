@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score
 
 from graphnets.errors import GraphnetsError
 from graphnets.features.rows import joined, taken
@@ -179,6 +178,8 @@ def _figure(head: Head, split: Stored) -> float:
     """The accuracy; of several labels the mean average precision."""
     found = head.probabilities(_features(split))
     if head.independent:
+        from sklearn.metrics import average_precision_score  # here, as most runs do without
+
         there = split.labels.any(axis=0)
         return float(average_precision_score(split.labels[:, there], found[:, there]))
     return float((found.argmax(axis=1) == split.labels).mean())

@@ -1,12 +1,13 @@
 """graphnets against tutorials, other libraries and the machine's own limits, in tables.
 
 usage: python -m tests.benchmarks [--only TABLES] [--rounds N] [--photos DIR] [--graph FILE.pb]
-                                  [--output results.json] [--quick]
+                                  [--output results.json] [--quick] [--compare OLD.json]
 
 Every contender is a process that loads once; the contenders of a table then take turns, round
 after round, so that whatever else the machine does meets all of them. Ratios are formed within
 a round; the medians are printed. openvino, onnxruntime with tf2onnx, torch and psutil are used
-where they are installed.
+where they are installed. The last results of each processor are in tests/benchmarks/results;
+with --compare the status is 3 if something is slower than in them by more than the runs' spread.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from graphnets.errors import GraphnetsError
 from graphnets.weights.places import weight_file
-from tests.benchmarks import commands, machine, networks, single
+from tests.benchmarks import commands, machine, networks, single, watch
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.turns import Failed
 
@@ -54,6 +55,9 @@ def flags():
     parser.add_argument("--graph", metavar="FILE.pb", help="Inception of 2015 (default: fetched)")
     parser.add_argument("--output", default="results.json", help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="a smoke run: few photos, one round")
+    parser.add_argument(
+        "--compare", metavar="OLD.json", help="say what is slower than it was there"
+    )
     found = parser.parse_args()
     found.only = [name.strip() for name in found.only.split(",")] if found.only else [*TABLES]
     unknown = [name for name in found.only if name not in TABLES]
@@ -83,6 +87,10 @@ def inception_file(given, chosen):
 def main():
     """Run the tables; what is done is in the JSON file even if a later one is broken off."""
     found = flags()
+    old = None
+    if found.compare:
+        old = watch.read(found.compare)
+        watch.check(old, machine.record(), found.quick)
     graph, chosen = inception_file(found.graph, found.only)
     results = {"machine": machine.record(), "quick": found.quick, "tables": {}}
     print(json.dumps(results["machine"]))
@@ -96,11 +104,14 @@ def main():
                 print(f"  {name} left out: {reason}")
             Path(found.output).write_text(json.dumps(results, indent=1) + "\n")
     print(f"\n{found.output}")
+    return 3 if old and watch.tell(old, results) else 0
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the workers end with it
     try:
-        main()
+        raise SystemExit(main())
+    except watch.Unfit as reason:
+        raise SystemExit(f"error: {reason}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

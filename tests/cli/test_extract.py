@@ -66,3 +66,15 @@ def test_the_photos_of_a_table(photo_folder, tmp_path):
     (tmp_path / "t.csv").write_text("path,kind\nx,y\n")
     result = CliRunner().invoke(main, ["extract", *map(str, flags)])
     assert "t.csv has no column 'label' among path, kind; wanted path" in result.output
+
+
+def test_a_gpu_that_is_not_there_is_told_and_no_feature_is_stored(
+    photo_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GRAPHNETS_DEVICE", "cpu")  # and is what it was afterwards
+    flags = ["--architecture", "alexnet", "--weights", "random", "--endpoint", "conv1"]
+    flags += ["--images", photo_folder, "--bottleneck_dir", tmp_path / "B", "--device", "gpu"]
+    result = CliRunner().invoke(main, ["extract", *map(str, flags)])
+    assert result.exit_code == 1
+    assert "TensorFlow sees no GPU, and --device gpu wants one; if `nvidia-smi`" in result.output
+    assert not any((tmp_path / "B").glob("*"))

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -18,6 +21,27 @@ def test_figures_worked_out_by_hand():
     assert found["per_class"]["a"] == pytest.approx(expected)
     assert found["per_class"]["c"] == {"precision": 0, "recall": 0, "f1": 0, "count": 1}
     assert found["per_class"]["absent"]["count"] == 0
+
+
+def test_figures_are_scikit_learns():
+    random = np.random.default_rng(0)
+    for classes in (2, 3, 9):  # of which one is never there, and one never predicted
+        truth, predicted = random.integers(1, classes, 50), random.integers(0, classes - 1, 50)
+        found = evaluate(truth, predicted, [f"class {i}" for i in range(classes)])
+        there = np.arange(classes)
+        confusion = metrics.confusion_matrix(truth, predicted, labels=there)
+        assert found["confusion_matrix"] == confusion.tolist()
+        figures = np.transpose(metrics.precision_recall_fscore_support(
+            truth, predicted, labels=there, zero_division=0
+        ))  # fmt: skip
+        of_classes = [list(own.values()) for own in found["per_class"].values()]
+        np.testing.assert_allclose(of_classes, figures, rtol=1e-12)
+
+
+def test_a_run_without_need_of_it_does_not_import_scikit_learn():
+    program = "import graphnets.jobs.compare, graphnets.jobs.retrain, sys; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "sklearn" not in ran.stdout.split() and "graphnets.jobs.search" in ran.stdout.split()
 
 
 def test_without_test_photos_there_is_no_accuracy():

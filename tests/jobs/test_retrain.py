@@ -70,6 +70,7 @@ def test_a_folder_of_photos_becomes_a_classifier(photo_folder, network, tmp_path
     }
     assert metrics["seeds"] == {"training": 0}
     assert metrics["versions"]["python"] == sys.version.split()[0]
+    assert metrics["device"] == "cpu"
     assert said[:2] == ["61 files in 3 classes", "61 photos to run through small to conv1,conv2"]
 
 

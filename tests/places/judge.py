@@ -207,6 +207,8 @@ def _whole(name: str, data: bytes, place: Path) -> bool:
         return "tfevents" not in name or _records(data)
     if name.endswith("saved_model.pb"):
         return _parses(data)
+    if name.endswith(".onnx"):  # tf2onnx counts its names on from the export before
+        return _checks(data)
     if re.search(r"/training-\d+\.(index|data-00000-of-00001)$", name):
         return _loads(place / name)
     return False
@@ -220,6 +222,17 @@ def _parses(data: bytes) -> bool:
         return len(SavedModel.FromString(data).meta_graphs) == 1
     except Exception:
         return False
+
+
+def _checks(data: bytes) -> bool:
+    """Whether it is a model of ONNX, to its end."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(data)
+    except Exception:
+        return False
+    return True
 
 
 def _in_step(path: Path) -> bool:

@@ -74,6 +74,7 @@ def _lists(world: Path, count: int, overlap: float) -> dict[str, set[str]]:
     for number in range(count):
         own = {*shared, *rest[number::count]}
         lists[f"list{number}"] = own
-        rows = [f"{path},{path.split('/')[1]}" for path in sorted(own)]
-        Path(world, f"list{number}.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+        # Of a given split, as a list may have a photo or two of a class.
+        rows = [f"{path},{path.split('/')[1]},training" for path in sorted(own)]
+        Path(world, f"list{number}.csv").write_text("\n".join(["path,label,split", *rows]) + "\n")
     return lists

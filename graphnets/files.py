@@ -48,8 +48,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     prefix = f".{path.name}."
     remove_abandoned(path.parent, prefix, path.suffix)
     prefix += _machine()
-    where = {"suffix": path.suffix, "prefix": prefix, "dir": path.parent}
-    handle, name = _locked(lambda: tempfile.mkstemp(**where))
+    handle, name = _locked(
+        lambda: tempfile.mkstemp(suffix=path.suffix, prefix=prefix, dir=path.parent)
+    )
     try:
         yield Path(name)
         publish(name, path)

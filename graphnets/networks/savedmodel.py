@@ -211,7 +211,7 @@ class _Values:
             reader = tf.train.load_checkpoint(str(prefix))
             sizes = reader.get_variable_to_shape_map()
             there = sum(path.stat().st_size for path in prefix.parent.glob("variables.data*"))
-        except (tf.errors.OpError, ValueError, OSError, RuntimeError) as error:
+        except (tf.errors.OpError, ValueError, OSError, RuntimeError, MemoryError) as error:
             raise GraphnetsError(
                 f"{prefix} cannot be read: {error}; wanted the variables of the SavedModel"
             ) from None

@@ -19,6 +19,8 @@ from graphnets.errors import GraphnetsError, reason
 from graphnets.training.summaries import Point
 
 SPLITS = ("train", "validation")  # of a point
+# What TensorFlow raises for a damaged checkpoint; one that tells of too much memory is one, too.
+DAMAGED = (tf.errors.OpError, ValueError, LookupError, RuntimeError, OSError, MemoryError)
 
 
 class Stopped(Exception):
@@ -104,7 +106,7 @@ class Checkpoints:
                 _check_shapes(found, [*variables, curves.variable])
                 saver.restore(session, found)
                 curves.restore(session)
-            except (tf.errors.OpError, ValueError, LookupError, TypeError):
+            except (*DAMAGED, TypeError):
                 raise GraphnetsError(
                     f"the checkpoint {found} does not hold what this version of graphnets trains; "
                     "leave --resume away to begin anew"
@@ -216,7 +218,7 @@ def _is_whole(path: str) -> bool:
         reader = tf.train.load_checkpoint(path)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    except (tf.errors.OpError, ValueError, IndexError, RuntimeError, OSError):
+    except DAMAGED:
         return False
     return True
 

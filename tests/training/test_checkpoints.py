@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 from world import deep_network, options, stored, write_photos
 
 from graphnets.errors import GraphnetsError
@@ -216,6 +217,22 @@ def test_a_damaged_checkpoint_is_passed_over_and_this_is_said(network, tmp_path,
         f"warning: the checkpoint {mine.folder / 'training-20'} is damaged and passed over"
     ]
     assert_same(trained(network, again), whole)
+
+
+def test_a_checkpoint_that_would_take_all_memory_is_passed_over(network, tmp_path, monkeypatch):
+    mine = Checkpoints(tmp_path, 5)
+    with pytest.raises(KeyboardInterrupt):
+        trained(network, mine, progress=killed_after(12))
+    load = tf.train.load_checkpoint
+
+    def loaded(path):  # as a damaged index makes it
+        if path.endswith("-10"):
+            raise MemoryError("std::bad_alloc")
+        return load(path)
+
+    monkeypatch.setattr(tf.train, "load_checkpoint", loaded)
+    again = Checkpoints(tmp_path, 5, resume=True, say=print)
+    assert again.latest("training") == str(mine.folder / "training-5")
 
 
 def test_no_whole_checkpoint_is_an_error(network, tmp_path):

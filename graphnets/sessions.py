@@ -35,7 +35,8 @@ class Session(tf.Session):
     def __init__(self, graph: tf.Graph | None = None, config: tf.ConfigProto | None = None) -> None:
         claim()
         config = config or tf.ConfigProto()
-        if devices.used() == devices.CPU == devices.wanted():
+        devices.used()  # raises where a GPU is wanted and there is none
+        if devices.wanted() == devices.CPU:
             config.device_count["GPU"] = 0
         # without a thread to spare, none could watch the time
         if config.inter_op_parallelism_threads >= 0 and _goes_round(graph):

@@ -33,6 +33,7 @@ MAX_PIXELS = 178_956_970  # where Pillow refuses a picture as a decompression bo
 BYTES_PER_PIXEL = 8  # of a file: red, green, blue and alpha in 16 bits, unpacked
 MAX_BYTES = BYTES_PER_PIXEL * MAX_PIXELS + (1 << 20)
 STRIP = 1 << 20  # pixels
+NO_FILE = "not a regular file"
 LARGE = 1 << 24  # bytes, from which on a file's beginning is looked at before the rest is read
 WHITE_IS_ZERO = "white is zero"  # in Pillow's info of a picture, which forgets it
 # Pixels decoded at a time, so that the memory for them does not grow with what photos are like.
@@ -94,12 +95,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[bytes]:
         return
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise PhotoError("not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise PhotoError(f"{status.st_size} bytes are too many")
-        if not status.st_size:  # as files of the system say that never end, or wait
-            raise PhotoError("an empty file")
+        check_status(status)
         file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
@@ -132,6 +128,19 @@ def _fetched(address: str) -> Iterator[bytes]:
             yield data if whole else storage.read(address, MAX_BYTES)
     except OSError as error:
         raise PhotoError(f"cannot be read ({shown(error.strerror)})") from None
+
+
+def check_status(status: os.stat_result) -> None:
+    """Raise PhotoError for a file that is not opened, or not read, for what the system says of it.
+
+    Opening a pipe would wait for ever, and a sparse file takes hours to read.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(NO_FILE)
+    if status.st_size > MAX_BYTES:
+        raise PhotoError(f"{status.st_size} bytes are too many")
+    if not status.st_size:  # as files of the system say that never end, or wait
+        raise PhotoError("an empty file")
 
 
 def check_front(file: BinaryIO, size: int) -> None:

@@ -23,10 +23,12 @@ from graphnets.photos.folders import (
 from graphnets.photos.images import (
     LARGE,
     MAX_BYTES,
+    NO_FILE,
     Progress,
     check_front,
     check_mark,
     check_progress,
+    check_status,
     key_of,
     no_progress,
     plain_text,
@@ -35,7 +37,8 @@ from graphnets.photos.labels import WHAT_CONFUSES, confused, each_label, united
 from graphnets.workers import cluster, unseen
 
 Images = pd.DataFrame | str | os.PathLike
-A_FOLDER, NO_FILE = NO_FILES = "a folder inside a class folder", "not a regular file"
+A_FOLDER = "a folder inside a class folder"
+NO_FILES = (A_FOLDER, NO_FILE)  # problems of what cannot be a photo
 IN_SHARD = 1024  # photos whose files one task of a cluster reads
 IMAGES = "the path of a folder with a sub-folder of photos per class, or a table"
 
@@ -211,12 +214,7 @@ def _key(path: str) -> tuple[str, str]:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             return "", A_FOLDER
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            return "", NO_FILE
-        if status.st_size > MAX_BYTES:  # a sparse file takes hours to read, and no room on a disk
-            return "", f"{status.st_size} bytes are too many"
-        if not status.st_size:  # as files of the system say that never end, or wait
-            return "", "an empty file"
+        check_status(status)
         if status.st_size > LARGE:
             with open(path, "rb") as file:
                 check_front(file, status.st_size)

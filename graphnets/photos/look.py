@@ -14,7 +14,7 @@ from PIL import Image
 
 from graphnets.errors import PhotoError
 from graphnets.photos import images, kinds
-from graphnets.photos.kinds import FRAMES
+from graphnets.photos.kinds import FRAMES, START_OF_SCAN
 
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -31,7 +31,7 @@ OTHERS = (".jp2",)  # of pictures that are not read
 KNOWN = {ending: name for name, endings in ENDINGS.items() for ending in endings}
 SMALL = 32  # pixels, the side that `imagehash.phash` takes
 COLOUR = 16  # pixels, the side of the copy in colour
-START_OF_SCAN, END_OF_IMAGE, RESTARTS = 0xDA, 0xD9, 0xDD
+END_OF_IMAGE, RESTARTS = 0xD9, 0xDD
 MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")  # none of those that stand among pixels
 LATER = (0xC4, 0xCC, START_OF_SCAN, 0xDB, 0xDC, RESTARTS, *range(0xE0, 0xF0), 0xFE)  # between scans
 

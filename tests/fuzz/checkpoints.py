@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.training.checkpoints import Checkpoints
 from graphnets.training.summaries import Point
-from tests.fuzz.mutate import mutated
+from tests.fuzz.mutate import damaged_folders
 
 STEPS = (1, 2)
 IN_SUITE = 15  # a graph is built for each
@@ -43,24 +43,9 @@ def _sound():
 
 
 def cases(seed, count):
-    """JSON, {name: bytes in hex} of the damaged files; null is one that is gone."""
-    for number in range(seed, seed + count):
-        random = np.random.default_rng(number)
-        files = _sound()
-        names = random.permutation(list(files))[: random.integers(1, 4)]
-        damaged = {name: mutated(random, files[name]).hex() for name in names}
-        kind = random.integers(10)
-        if kind == 0:
-            damaged[names[0]] = None
-        elif kind == 1:
-            ending = random.choice(["index", "data-00000-of-00001"])
-            pair = [f"training-{step}.{ending}" for step in STEPS]  # change their names
-            damaged |= {
-                name: files[other].hex() for name, other in zip(pair, pair[::-1], strict=True)
-            }
-        elif kind == 2:
-            damaged[names[0]] = bytes(len(files[names[0]])).hex()
-        yield json.dumps(damaged).encode()
+    """See `damaged_folders`."""
+    stems = [f"training-{step}" for step in STEPS]
+    return damaged_folders(_sound(), stems, ["index", "data-00000-of-00001"], seed, count)
 
 
 def check(data):

@@ -9,7 +9,7 @@ import numpy as np
 from stores import IDENTITY, filled, keys_of, rows_of
 
 from graphnets.features.store import FeatureStore
-from tests.fuzz.mutate import mutated
+from tests.fuzz.mutate import damaged_folders
 
 ROWS, FIRST = 12, 5  # of the store, of the first of its two pairs of files
 
@@ -28,24 +28,8 @@ def _sound():
 
 
 def cases(seed, count):
-    """JSON, {name: bytes in hex} of the damaged files of a store; null is one that is gone."""
-    for number in range(seed, seed + count):
-        random = np.random.default_rng(number)
-        files = _sound()
-        names = random.permutation(list(files))[: random.integers(1, 4)]
-        damaged = {name: mutated(random, files[name]).hex() for name in names}
-        kind = random.integers(10)
-        if kind == 0:
-            damaged[names[0]] = None
-        elif kind == 1:
-            ending = random.choice(["features", "sums", "keys"])
-            pair = f"a.{ending}", f"b.{ending}"  # change their names
-            damaged |= {
-                name: files[other].hex() for name, other in zip(pair, pair[::-1], strict=True)
-            }
-        elif kind == 2:
-            damaged[names[0]] = bytes(len(files[names[0]])).hex()
-        yield json.dumps(damaged).encode()
+    """See `damaged_folders`."""
+    return damaged_folders(_sound(), "ab", ["features", "sums", "keys"], seed, count)
 
 
 def check(data):

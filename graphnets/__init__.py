@@ -29,6 +29,7 @@ _ROOMS = {  # the public names, by the module that each lives in
     "networks.unfreeze": ["import_unfrozen", "parameter_names", "with_values"],
     "networks.attention": ["grad_cam"],
     "networks.precision": ["session_config"],
+    "networks.run_only": ["run_only"],
     "zoo.architectures": ["open_network"],
     "zoo.names": ["imagenet_names", "inception_names", "sign_names"],
     "features.bottlenecks": ["Bottlenecks", "with_copies"],

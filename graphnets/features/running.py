@@ -16,6 +16,7 @@ from graphnets.errors import PhotoError
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import Network, features
 from graphnets.networks.precision import FLOAT32, onednn
+from graphnets.networks.run_only import run_only
 from graphnets.photos import images, jpeg
 from graphnets.photos.augmentation import Augmentation
 from graphnets.photos.images import Progress
@@ -97,7 +98,8 @@ class Extractor:
             self._session = network.session()
             self._read = partial(_read, _reader(self._session, network.size, augmentation, seed))
             self._x = tf.placeholder(tf.float32, [None, *network.size, 3])
-            built = network.build(self._x, list(dict.fromkeys(e.name for e in endpoints)))
+            with run_only(network.precision):
+                built = network.build(self._x, list(dict.fromkeys(e.name for e in endpoints)))
             self._tensors = {e: features(e.name, built[e.name], e.whole) for e in endpoints}
             self._session.run(tf.global_variables_initializer())
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError, check_kind, check_names, refused
-from graphnets.networks import frozen, soundness
+from graphnets.networks import frozen, run_only, soundness
 from graphnets.networks.folding import PRODUCTS
 from graphnets.networks.layering import parameters_of
 from graphnets.networks.network import check_graph
@@ -121,11 +121,17 @@ def import_unfrozen(
     needed(nodes, given)  # raises for what is unknown
     wanted = [full_name(element) for element in return_elements]
     _check_trainable(nodes, trainable_parameters, needed(nodes, wanted, given))
-    if not trainable_parameters:
+    held = [*dict.fromkeys(trainable_parameters)]  # two layers may share one
+    if run_only.wanted():
+        used = needed(nodes, wanted, given)
+        held += [n for _, n in _parameters(nodes) if n in used and n not in held]
+        held = [*dict.fromkeys(held)]
+    if not held:
         return _imported(graph_def, wanted, given, name)
     with tf.variable_scope(None, default_name=name or "import"):
-        for parameter in dict.fromkeys(trainable_parameters):  # two layers may share one
-            given[f"{parameter}:0"] = tf.convert_to_tensor(_variable(nodes, parameter))
+        for parameter in held:
+            trains = parameter in trainable_parameters
+            given[f"{parameter}:0"] = tf.convert_to_tensor(_variable(nodes, parameter, trains))
         # A node may be named as the folder of a variable is, in which case it would be renamed.
         return _imported(graph_def, wanted, given, "graph")
 
@@ -146,14 +152,14 @@ def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[s
         )
 
 
-def _variable(nodes: Nodes, name: str) -> tf.Variable:
+def _variable(nodes: Nodes, name: str, trains: bool) -> tf.Variable:
     def initializer(shape, dtype=None, partition_info=None):
         # As a constant, the array would be part of the GraphDef.
         value = tf.numpy_function(lambda: constant(nodes, name), [], dtype)
         return tf.ensure_shape(value, shape)
 
     dtype = tf.as_dtype(nodes[name].attr["dtype"].type)
-    return tf.get_variable(name, shape_of(nodes[name]), dtype, initializer, trainable=True)
+    return tf.get_variable(name, shape_of(nodes[name]), dtype, initializer, trainable=trains)
 
 
 def _imported(

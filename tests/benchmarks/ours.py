@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.networks.network import features
 from graphnets.networks.precision import FLOAT32, check
+from graphnets.networks.run_only import run_only
 from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH, RUNS, photo_reader
 from graphnets.zoo.architectures import open_network
@@ -42,7 +43,8 @@ def runner(network, endpoint):
     with tf.Graph().as_default():
         session = network.session()
         x = tf.placeholder(tf.float32, [None, *network.size, 3])
-        y = features(endpoint, network.build(x, [endpoint])[endpoint])
+        with run_only(network.precision):
+            y = features(endpoint, network.build(x, [endpoint])[endpoint])
         session.run(tf.global_variables_initializer())
     pool = ThreadPoolExecutor(RUNS)
 

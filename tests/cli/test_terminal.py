@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -39,6 +40,39 @@ def test_tensorflow_starts_quietly_without_keras_and_stays_out_of_the_collectors
     assert found["frozen"] > 100_000  # TensorFlow's modules have more objects than that
     assert found["keras"] == [] and found["onednn"] == "0"
     assert done.stderr == ""
+
+
+HEAPS = """
+import ctypes, os, sys, tempfile, threading
+from graphnets.cli.terminal import quiet_tensorflow
+with quiet_tensorflow():
+    pass
+gate = threading.Barrier(4 * os.cpu_count())
+def work():
+    bytearray(100_000)
+    gate.wait()
+threads = [threading.Thread(target=work) for _ in range(gate.parties)]
+[thread.start() for thread in threads] + [thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+with tempfile.TemporaryFile() as file:
+    stream = ctypes.c_void_p(libc.fdopen(file.fileno(), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fflush(stream)
+    file.seek(0)
+    print(file.read().count(b"<heap nr"))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps are glibc's")
+@pytest.mark.parametrize("users, most", [(None, os.cpu_count()), ("1", 1)])
+def test_threads_share_a_heap_for_each_core(users, most):
+    environment = {k: v for k, v in os.environ.items() if k != "MALLOC_ARENA_MAX"}
+    environment |= {"MALLOC_ARENA_MAX": users} if users else {}
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS], env=environment, capture_output=True, text=True, check=True
+    )
+    assert 1 <= int(done.stdout) <= most
 
 
 def test_a_program_that_has_tensorflow_already_keeps_its_collector():

@@ -272,6 +272,7 @@ CALLS = [
     ("weight_file", lambda w: g.weight_file("vgg"), "no architecture 'vgg'; wanted one of incep"),
     ("weight_file", lambda w: g.weight_file("vgg16", 3), "the folder of weights is 3, wanted a"),
     ("session_config", lambda w: g.session_config(16), "no precision 16; wanted one of float32"),
+    ("run_only", lambda w: g.run_only(16).__enter__(), "no precision 16; wanted one of float32"),
     ("read_graph_def", lambda w: g.read_graph_def(None), "the file is None, wanted a path"),
     ("read_graph_def", lambda w: g.read_graph_def(0), "the file is 0, wanted a path"),
     ("inception_graph_def", lambda w: g.inception_graph_def(3), "the file is 3, wanted a path"),

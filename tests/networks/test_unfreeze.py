@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 from graphnets.errors import GraphnetsError
 from graphnets.networks.nodes import constant
 from graphnets.networks.rewriting import modernised
+from graphnets.networks.run_only import run_only
 from graphnets.networks.unfreeze import import_unfrozen, matches, parameter_names, with_values
 
 STD = np.array([0.5, 0.4, 0.3], np.float32)
@@ -295,3 +296,18 @@ def test_the_same_values_give_the_same_bytes_and_the_given_graph_is_left_alone()
 def test_values_that_do_not_fit(name, value, message):
     with pytest.raises(GraphnetsError, match=f"^{message}"):
         with_values(foreign(), {name: value})
+
+
+def test_where_it_is_only_run_all_weights_are_variables_that_do_not_train():
+    graph_def = foreign()
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        with run_only():
+            x = tf.constant(pictures())
+            names = ["net/conv/W"]
+            [scores] = import_unfrozen(graph_def, names, {"net/input:0": x}, [SCORES])
+        assert [v.op.name for v in tf.trainable_variables()] == ["import/net/conv/W"]
+        held = {v.op.name for v in tf.global_variables()}
+        assert {"import/net/thin/W", "import/net/W5", "import/net/b5"} < held
+        assert graph.as_graph_def().ByteSize() < graph_def.ByteSize() + 20_000
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_allclose(session.run(scores), plain(graph_def), atol=1e-6)

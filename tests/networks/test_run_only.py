@@ -1,0 +1,93 @@
+"""Graphs that are only run give what those that are kept give, to the last digits."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from graphnets import devices
+from graphnets.networks import alexnet, layers, run_only
+from graphnets.networks.precision import BFLOAT16, onednn
+
+
+def ops():
+    return {operation.type for operation in tf.get_default_graph().get_operations()}
+
+
+def fc_and_gradients(reading):
+    """pool5 of AlexNet, its gradients by the pictures and by all filters, and the ops of it."""
+    random = np.random.default_rng(0)
+    x = random.uniform(0, 255, (3, 67, 67, 3)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        images = tf.constant(x)
+        found = alexnet.alexnet_endpoints(
+            images, "random", trainable=True, until="pool5", reading=reading, preprocess=True
+        )["pool5"]
+        built = ops()
+        weights = [v for v in tf.trainable_variables() if v.op.name.endswith("W")]
+        gradients = tf.gradients(tf.reduce_sum(found**2), [images, *weights])
+        session.run(tf.global_variables_initializer())
+        return session.run([found, *gradients]), built
+
+
+@pytest.mark.parametrize("reading", ["course", "caffe"])
+def test_alexnet_and_its_gradients(reading):
+    kept, kept_ops = fc_and_gradients(reading)
+    with run_only.run_only():
+        run, run_ops = fc_and_gradients(reading)
+    assert "PartitionedCall" not in kept_ops and "PartitionedCall" in run_ops
+    assert len(kept) == 7  # pool5, the pictures, five layers
+    for one, other in zip(kept, run, strict=True):
+        assert np.abs(one).max() > 0
+        np.testing.assert_allclose(one, other, atol=2e-5 * np.abs(one).max())
+
+
+@pytest.mark.parametrize("radius, channels", [(2, 96), (1, 7), (2, 256), (0, 4), (5, 3)])
+def test_lrn_is_the_papers_formula(radius, channels):
+    x = 100 * np.random.default_rng(0).standard_normal((2, 3, 4, channels)).astype(np.float32)
+    squares = x.astype(np.float64) ** 2
+    sums = np.stack(
+        [squares[..., max(0, i - radius) : i + radius + 1].sum(axis=3) for i in range(channels)],
+        axis=3,
+    )
+    with tf.Graph().as_default(), tf.Session() as session, run_only.run_only():
+        x_of_any_number = tf.placeholder_with_default(x, [None, 3, 4, channels])
+        y = layers.lrn(radius, 1e-3).build(x_of_any_number, None)
+        found = session.run(y)
+    assert y.shape.as_list() == [None, 3, 4, channels]
+    np.testing.assert_allclose(found, x / (1 + 1e-3 * sums) ** 0.75, rtol=1e-5)
+
+
+def test_the_same_bits_from_run_to_run():
+    x = np.random.default_rng(0).standard_normal((16, 9, 9, 96)).astype(np.float32)
+
+    def once():
+        with tf.Graph().as_default(), tf.Session() as session, run_only.run_only():
+            y = layers.lrn().build(tf.constant(x), None)
+            return [session.run(y).tobytes() for _ in range(3)]
+
+    assert len({*once(), *once()}) == 1
+
+
+@pytest.mark.skipif(not onednn(), reason="groups are one op of oneDNN")
+def test_groups_are_one_convolution_in_float32_only(monkeypatch):
+    monkeypatch.setattr(run_only, "check", lambda _: None)  # whatever the processor has
+    for precision, convolutions in (("float32", 1), (BFLOAT16, 2)):
+        with tf.Graph().as_default() as graph, run_only.run_only(precision):
+            images = tf.placeholder(tf.float32, [None, 8, 8, 4])
+            layers.conv(6, 3, groups=2).build(images, lambda _, shape: tf.zeros(shape))
+            names = [o.type for o in graph.get_operations()]
+            assert names.count("Conv2D") == convolutions
+
+
+def test_on_a_gpu_nothing_is_compiled_for_the_processor(monkeypatch):
+    monkeypatch.setattr(devices, "used", lambda: "a card")
+    with run_only.run_only():
+        assert run_only.wanted()
+        assert not run_only.compiles() and not run_only.groups_are_one()
+
+
+def test_outside_of_the_block_graphs_are_to_be_kept():
+    with pytest.raises(ZeroDivisionError), run_only.run_only():
+        raise ZeroDivisionError
+    assert not run_only.wanted()
+    assert not run_only.compiles() and not run_only.groups_are_one()

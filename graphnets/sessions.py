@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
 from graphnets import devices, forks
 from graphnets.errors import GraphnetsError, reason
@@ -57,6 +59,32 @@ class Session(tf.Session):
             check_process()
             with _stopped_in_words():
                 return call(*values)
+
+        return checked
+
+    def prepared(
+        self,
+        fetches: Sequence[tf.Tensor],
+        feeds: Sequence[tf.Tensor],
+        targets: Sequence[tf.Operation] = (),
+    ) -> Callable[..., list[np.ndarray]]:
+        """A function from arrays, one for each of `feeds`, to the values of `fetches`.
+
+        It runs `targets`, too. What `run` looks up at each call is looked up once: a step of a
+        head by itself takes half the time.
+        """
+        options = CallableOptions(
+            feed=[feed.name for feed in feeds],
+            fetch=[fetch.name for fetch in fetches],
+            target=[target.name for target in targets],
+        )
+        call = self._make_callable_from_options(options)  # `make_callable` with feeds only runs
+        types = [feed.dtype.as_numpy_dtype for feed in feeds]
+
+        def checked(*values: Any) -> list[np.ndarray]:
+            check_process()
+            with _stopped_in_words():
+                return call(*map(np.asarray, values, types))
 
         return checked
 

@@ -2,14 +2,19 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.benchmarks import watch
+from graphnets.jobs.compare import Depth
+from tests.benchmarks import accuracy, gpu, watch
+from tests.benchmarks.contender import LeftOut, Started
 from tests.benchmarks.report import print_contenders, rows_of, spread
 from tests.benchmarks.turns import Measured
 
@@ -111,3 +116,57 @@ def test_an_unknown_table_is_an_error_that_lists_those_there_are(tmp_path):
     assert (
         "no table speed; wanted some of inception-files, alexnet-files, inception" in found.stderr
     )
+
+
+@pytest.fixture
+def card(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi says that a card works 40, then 60 % of the time."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    said = tmp_path / "said"
+    tool.write_text(f"#!/bin/sh\nif [ -e {said} ]; then echo 60; else touch {said}; echo 40; fi\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+
+
+def test_a_gpu_is_watched_while_a_turn_lasts(card):
+    def turn():
+        time.sleep(1)
+        return {"photos": 1, "seconds": 1.0}
+
+    answer = gpu.watched(Started(turn)).turn()
+    assert answer["photos"] == 1
+    assert 40 < answer["utilisation"] < 60  # the mean of one 40 and some 60
+    [row] = rows_of([Measured("graphnets float32", {}, [answer], None)], "graphnets float32")
+    lines = []
+    print_contenders([row], "graphnets float32", lines.append)
+    assert lines[-1].startswith("  graphnets float32: the GPU works 5")
+
+
+def test_without_nvidia_smi_a_contender_is_left_out(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LeftOut, match="nvidia-smi is not there"):
+        gpu.watched(Started(dict))
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
+def test_the_gpus_script_says_that_there_is_none():
+    found = subprocess.run(
+        ["bash", ROOT / "tests" / "benchmarks" / "gpu.sh"], capture_output=True, text=True
+    )
+    assert found.returncode == 2
+    assert found.stderr == "error: no nvidia-smi here, so no GPU to measure\n"
+
+
+def test_the_accuracy_table_is_of_means_over_the_splits(tmp_path):
+    depth = Depth("fc", 5, 0.5, 10.0, 2.0, 1.0, 1, None)
+    found = [depth, replace(depth, test_accuracy=0.7, training_seconds=4.0)]
+    found.append(replace(depth, test_accuracy=0.9, training_seconds=3.0))
+    row = accuracy.row("alexnet", "head alone", found)
+    assert row["training_seconds"] == 3 and row["features_seconds"] == 10
+    assert row["accuracy"] == {"mean": pytest.approx(0.7), "min": 0.5, "max": 0.9}
+    lines = []
+    accuracy.shown([row], lines.append)
+    assert lines[1].split() == ["alexnet,", "head", "alone", "10.0", "3.0", "70.0%", "50.0%..90.0%"]
+    accuracy.plot([row, row | {"depth": "from fc7"}], 20, tmp_path / "plot.svg")
+    assert "from fc7" in (tmp_path / "plot.svg").read_text()

@@ -1,12 +1,16 @@
 """Which device is wanted, which one it is, and that sessions keep to it."""
 
+import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from tiny import tiny_network
 
 from graphnets import devices
 from graphnets.errors import GraphnetsError
+from graphnets.features.bottlenecks import Bottlenecks
 from graphnets.features.running import Endpoint, identity_of
+from graphnets.photos.listing import scan
+from graphnets.photos.reading import photo_reader
 from graphnets.sessions import Session
 
 
@@ -63,3 +67,44 @@ def test_what_a_gpu_computes_is_stored_by_itself(gpus, monkeypatch):
 
     assert identity("gpu") == identity("cpu") | {"device": "gpu"}
     assert "device" not in identity("cpu")  # as in the stores that there are
+
+
+def test_photos_are_decoded_on_the_processor():
+    with tf.Graph().as_default() as graph, Session() as session:
+        photo_reader(session, (8, 8))
+    assert {o.device for o in graph.get_operations()} == {"/device:CPU:0"}
+
+
+def in_parts(sizes, photos, folder, monkeypatch, most=None):
+    """Features as a GPU's way computes them, on the processor; no run has over `most` photos."""
+    network = tiny_network()
+    run = network.run
+
+    def limited(session, tensors, x, pictures):
+        sizes.append(len(pictures))
+        if most and len(pictures) > most:
+            full = tf.errors.ResourceExhaustedError(None, None, "OOM")
+            raise GraphnetsError("it fails as it runs") from full
+        return run(session, tensors, x, pictures)
+
+    monkeypatch.setattr(network, "run", limited)
+    bottlenecks = Bottlenecks(network, "conv2", folder)
+    bottlenecks.add(photos)
+    return bottlenecks.read(photos)
+
+
+def test_a_gpu_gets_many_batches_at_once_and_fewer_if_they_do_not_fit(
+    photo_folder, tmp_path, monkeypatch
+):
+    photos = scan(photo_folder)
+    plain = in_parts(alone := [], photos, tmp_path / "plain", monkeypatch)
+    assert alone == [16, 16, 16, 16]
+    monkeypatch.setattr(devices, "used", lambda: "a card")
+    together = in_parts(sizes := [], photos, tmp_path / "together", monkeypatch)
+    assert sizes == [64]
+    np.testing.assert_allclose(together, plain, atol=1e-5 * np.abs(plain).max())
+    halved = in_parts(sizes := [], photos, tmp_path / "halved", monkeypatch, most=32)
+    assert sizes == [64, 32, 32]
+    np.testing.assert_allclose(halved, plain, atol=1e-5 * np.abs(plain).max())
+    with pytest.raises(GraphnetsError, match="it fails as it runs"):
+        in_parts([], photos, tmp_path / "none", monkeypatch, most=1)

@@ -26,6 +26,7 @@ from graphnets.classifier import export
 from graphnets.errors import GraphnetsError
 from graphnets.photos.reading import RUNS
 from graphnets.photos.threads import KEPT
+from graphnets.sessions import Session
 from graphnets.training.tune import Pictures
 
 TOLD = (
@@ -266,3 +267,27 @@ def test_eager_programs_get_the_same_and_keep_their_default_graph(folder):
         np.testing.assert_array_equal(classifier.scores(path), wanted)
     assert not mine.get_operations()
     np.testing.assert_array_equal(in_a_function(classifier, path), wanted)
+
+
+def test_what_is_prepared_gives_what_run_gives():
+    with tf.Graph().as_default() as graph:
+        x, y = tf.placeholder(tf.float32, [None]), tf.placeholder_with_default(2.0, [])
+        total, count = tf.Variable(0.0), tf.Variable(0)
+        product = x * y
+        counted = count.assign_add(1).op
+        with Session(graph=graph) as session:
+            session.run(tf.global_variables_initializer())
+            call = session.prepared([product, total.read_value()], [x, y], [counted])
+            for times in (1, 2):
+                found = call([1.0, 2.0], 3)  # lists and whole numbers become what is wanted
+                np.testing.assert_array_equal(found[0], np.array([3, 6], np.float32))
+                assert found[1] == 0 and session.run(count) == times
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                call([[1.0]], [[3.0]])
+
+
+def test_what_is_prepared_is_refused_in_a_fork():
+    with tf.Graph().as_default() as graph, Session(graph=graph) as session:
+        call = session.prepared([tf.constant(1.0)], [])
+        assert call() == [1.0]
+        assert in_a_fork(call) == TOLD

@@ -171,7 +171,8 @@ photo_flags = options(
         "--precision",
         type=click.Choice([*PRECISIONS, AUTO]),
         default=FLOAT32,
-        help="What the network computes in; bfloat16 where the processor has it, auto tries both.",
+        help="What the network computes in; bfloat16 where the processor has it, float16 on a "
+        "GPU; auto tries the processor's two.",
     ),
     click.option(
         "--bottleneck_dir",

@@ -12,7 +12,7 @@ import pandas as pd
 import tensorflow.compat.v1 as tf
 
 from graphnets import devices
-from graphnets.errors import PhotoError
+from graphnets.errors import GraphnetsError, PhotoError
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import Network, features
 from graphnets.networks.precision import FLOAT32, onednn
@@ -27,11 +27,13 @@ from graphnets.photos.reading import (
     in_runs,
     photo_reader,
     placed,
+    several,
     variant_reader,
 )
 from graphnets.weights.memory import aligned_empty
 
 Batch = dict[int, tuple[str, np.ndarray]]  # {place: (key, picture)}
+TOGETHER = 16  # batches a run on a GPU, fewer if its memory does not hold them
 
 
 class Endpoint(NamedTuple):
@@ -102,6 +104,8 @@ class Extractor:
                 built = network.build(self._x, list(dict.fromkeys(e.name for e in endpoints)))
             self._tensors = {e: features(e.name, built[e.name], e.whole) for e in endpoints}
             self._session.run(tf.global_variables_initializer())
+        # On the processor kernels, and so last digits, would depend on how many there are.
+        self._together = 1 if devices.used() == devices.CPU else TOGETHER
 
     def close(self) -> None:
         """Give back what TensorFlow holds for it."""
@@ -121,23 +125,40 @@ class Extractor:
         found = Found()
         tensors = [self._tensors[endpoint] for endpoint in stores]
         items = _by_source(photos)
-        in_hand = 2 * BATCH // max(len(item.keys) for item in items)
+        in_hand = 2 * BATCH * self._together // max(len(item.keys) for item in items)
         read = ahead(items, self._read, max(2, in_hand))
         bar = progress(
             found.pictures(read, places), total=len(photos), desc="features", unit="photos"
         )
         readable = ((place, (key, picture)) for key, place, picture in bar if picture is not None)
 
-        def run(batch: Batch) -> tuple[list[str], list[np.ndarray]]:
-            values = self._network.run(self._session, tensors, self._x, _stacked(batch))
-            return [key for key, _ in batch.values()], [rows[list(batch)] for rows in values]
+        def run(batches: list[Batch]) -> tuple[list[str], list[np.ndarray]]:
+            taken = [n * BATCH + place for n, batch in enumerate(batches) for place in batch]
+            values = self._values(tensors, batches)
+            keys = [key for batch in batches for key, _ in batch.values()]
+            return keys, [rows[taken] for rows in values]
 
         with ExitStack() as finishing:
             for store in stores.values():
                 finishing.callback(store.close)  # all, also where one cannot be uploaded
-            for result in in_runs(placed(readable), run):
+            for result in in_runs(several(placed(readable), self._together), run):
                 _store(stores.values(), *result())
         return found
+
+    def _values(self, tensors: Sequence[tf.Tensor], batches: list[Batch]) -> list[np.ndarray]:
+        """The values of all places of batches, together, or half as many where memory is short."""
+        size = min(self._together, len(batches))
+        try:
+            parts = [
+                self._network.run(self._session, tensors, self._x, _stacked(part))
+                for part in several(batches, size)
+            ]
+        except GraphnetsError as error:
+            if size == 1 or not isinstance(error.__cause__, tf.errors.ResourceExhaustedError):
+                raise
+            self._together = size // 2
+            return self._values(tensors, batches)
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
 
 
 def _reader(
@@ -252,15 +273,16 @@ def _by_source(photos: pd.DataFrame) -> list[Item]:
     return list(items.values())
 
 
-def _stacked(batch: Batch) -> np.ndarray:
+def _stacked(batches: Sequence[Batch]) -> np.ndarray:
     """The pictures at their places, where TensorFlow takes them over without a copy; zeros else.
 
-    Always BATCH of them: for fewer other kernels may run, whose rows differ in the last digits.
+    BATCH of each: for fewer other kernels may run, whose rows differ in the last digits.
     """
-    [(_, picture), *_] = batch.values()
-    fed = aligned_empty((BATCH, *picture.shape))
-    for place in range(BATCH):
-        fed[place] = batch[place][1] if place in batch else 0
+    [(_, picture), *_] = batches[0].values()
+    fed = aligned_empty((len(batches) * BATCH, *picture.shape))
+    for number, batch in enumerate(batches):
+        for place in range(BATCH):
+            fed[number * BATCH + place] = batch[place][1] if place in batch else 0
     return fed
 
 

@@ -72,8 +72,8 @@ class Network(ABC):
 
     size is the height and width of the pictures it takes; fingerprint tells its weights from all
     others; default_endpoint may name several endpoints, with commas between. precision: what it
-    computes in, "float32" or "bfloat16". output: the endpoint with the probabilities of its own
-    classes. bare: whether its nodes keep a file's names where it is whole and frozen, in place of
+    computes in, "float32", "bfloat16" or "float16". output: the endpoint with the probabilities of
+    its own classes. bare: whether its nodes keep a file's names where it is whole and frozen, in place of
     lying under a scope. opening: how it was opened; None of one whose layers have trained.
     """
 
@@ -108,10 +108,10 @@ class Network(ABC):
         return values
 
     def computing_in(self, precision: str) -> Network:
-        """The same network in another precision, "float32" or "bfloat16".
+        """The same network in another precision, "float32", "bfloat16" or "float16".
 
-        Raises GraphnetsError for another name, and for bfloat16 on a processor that does not have
-        it.
+        Raises GraphnetsError for another name, for bfloat16 on a processor that does not have it,
+        and for float16 without a GPU.
         """
         check(precision)
         found = copy.copy(self)

@@ -22,6 +22,7 @@ from graphnets.sessions import Session
 
 BATCH = 16  # photos a run; 16 to 64 measured the same. Another number is another store.LAYOUT
 OPEN = 4  # batches that `placed` fills at a time
+READS = "/device:CPU:0"  # a GPU would have each photo carried there and back
 RUNS = 2  # at a time: where one waits for a core, the other works (a seventh faster than one)
 
 Photo = TypeVar("Photo")
@@ -69,9 +70,10 @@ def variant_reader(
     It may be called from several threads, and raises PhotoError if the file cannot be read.
     """
     decoded = pixel_reader(session)
-    photo = tf.placeholder(tf.uint8, [None, None, 3])
-    transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
-    variant = augment.apply(photo, transform, brightness, size)
+    with tf.device(READS):
+        photo = tf.placeholder(tf.uint8, [None, None, 3])
+        transform, brightness = tf.placeholder(tf.float32, [2, 3]), tf.placeholder(tf.float32, [])
+        variant = augment.apply(photo, transform, brightness, size)
 
     def read(item: Item) -> np.ndarray:
         pixels = decoded(item.photo)  # once for all its variants
@@ -127,12 +129,13 @@ def _decoder(
     session: tf.Session, then: Callable[[tf.Tensor], tf.Tensor]
 ) -> Callable[[str | bytes], np.ndarray]:
     """A function from a file's path, or its bytes, to what `then` makes of its picture."""
-    contents, picture = tf.placeholder(tf.string, []), tf.placeholder(tf.uint8, [None, None, 3])
-    plain, upright = (
-        session.make_callable(then(jpeg.decode(contents, turn)), [contents])
-        for turn in (False, True)
-    )
-    of_pixels = session.make_callable(then(picture), [picture])
+    with tf.device(READS):
+        contents, picture = tf.placeholder(tf.string, []), tf.placeholder(tf.uint8, [None, None, 3])
+        plain, upright = (
+            session.make_callable(then(jpeg.decode(contents, turn)), [contents])
+            for turn in (False, True)
+        )
+        of_pixels = session.make_callable(then(picture), [picture])
 
     def decoded(photo: str | bytes) -> np.ndarray:
         if not isinstance(photo, bytes):
@@ -153,8 +156,13 @@ def _decoder(
 
 def batched(photos: Iterable) -> Iterator[list]:
     """The photos, BATCH at a time; the last ones may be fewer."""
-    photos = iter(photos)
-    return iter(lambda: list(islice(photos, BATCH)), [])
+    return several(photos, BATCH)
+
+
+def several(items: Iterable[Photo], count: int) -> Iterator[list[Photo]]:
+    """The items, `count` at a time; the last ones may be fewer."""
+    items = iter(items)
+    return iter(lambda: list(islice(items, count)), [])
 
 
 def placed(photos: Iterable[tuple[int, Photo]]) -> Iterator[dict[int, Photo]]:

@@ -178,6 +178,8 @@ class _TrainingGraph:
             minimised += options.weight_decay * tf.add_n(penalties)
         self._updated = _updated(model, minimised, variables, options)
         self._figures = [self._loss.weighted, tf.reduce_mean(self._loss.right)]
+        self._evaluated = [self._loss.each, self._loss.right]
+        self._prepared: dict[tuple[str, ...], Callable[..., list[np.ndarray]]] = {}
 
         def state(name: str, initial: tf.Tensor) -> tf.Variable:
             return tf.Variable(initial, trainable=False, name=f"best/{name}")
@@ -199,16 +201,29 @@ class _TrainingGraph:
         self.kept = int(kept)
         return int(taken)
 
-    def train(self, session: tf.Session, feed: dict, told: bool) -> list[float]:
+    def train(self, session: Session, feed: dict, told: bool) -> list[float]:
         """Take one step on what `feed` gave; the loss and accuracy before it, if `told`."""
         feed = feed | {self._model.dropping: True}
-        _, figures = session.run([self._updated, self._figures if told else []], feed)
-        return [float(figure) for figure in figures]
+        fetches = self._figures if told else []
+        return [float(figure) for figure in self._run(session, fetches, feed, [self._updated])]
 
-    def evaluated(self, session: tf.Session, data: Data, chosen: np.ndarray) -> list[float]:
+    def _run(
+        self,
+        session: Session,
+        fetches: Sequence[tf.Tensor],
+        feed: dict,
+        targets: Sequence[tf.Operation] = (),
+    ) -> list[np.ndarray]:
+        """As `session.run`, prepared at the first call: what is wanted has always those feeds."""
+        key = (*(fetch.name for fetch in fetches), *(target.name for target in targets))
+        if key not in self._prepared:
+            self._prepared[key] = session.prepared(fetches, list(feed), targets)
+        return self._prepared[key](*feed.values())
+
+    def evaluated(self, session: Session, data: Data, chosen: np.ndarray) -> list[float]:
         """The mean cross-entropy and the accuracy over the chosen examples."""
         found = [
-            session.run([self._loss.each, self._loss.right], self.feed(data, chosen[part]))
+            self._run(session, self._evaluated, self.feed(data, chosen[part]))
             for part in rows_per_run(data.rows, len(chosen))
         ]
         losses, correct = (np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.networks.network import Network, endpoint_names
 from graphnets.networks.precision import BFLOAT16, FLOAT32, no_bfloat16, session_config
+from graphnets.networks.run_only import run_only
 from graphnets.sessions import Session
 
 GAIN = 1.15  # what "auto" gives up 16 bits for: more than runs differ by on a busy machine
@@ -36,7 +37,8 @@ def _trial(network: Network, precision: str) -> Callable[[], float]:
     names = endpoint_names(network, None)
     with tf.Graph().as_default() as graph:
         x = tf.placeholder(tf.float32, pictures.shape)
-        endpoints = network.build(x, names)
+        with run_only(precision):
+            endpoints = network.build(x, names)
         tensors = [endpoints[name] for name in names]
         session = Session(graph=graph, config=session_config(precision))
         session.run(tf.global_variables_initializer())

@@ -8,6 +8,7 @@ after round, so that whatever else the machine does meets all of them. Ratios ar
 a round; the medians are printed. openvino, onnxruntime with tf2onnx, torch and psutil are used
 where they are installed. The last results of each processor are in tests/benchmarks/results;
 with --compare the status is 3 if something is slower than in them by more than the runs' spread.
+Tables of a GPU, gpu-NETWORK, run only where they are named; gpu.sh beside this does.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from graphnets.errors import GraphnetsError
 from graphnets.weights.places import weight_file
-from tests.benchmarks import commands, machine, networks, single, watch
+from tests.benchmarks import commands, gpu, machine, networks, single, watch
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.turns import Failed
 
@@ -41,7 +42,8 @@ TABLES = {
     "growth": single.growth,
     "startup": commands.startup,
 }
-NEED_GRAPH = ("inception-files", "inception")
+ON_A_GPU = {f"gpu-{name}": partial(_networks, partial(gpu.table, name)) for name in gpu.NETWORKS}
+NEED_GRAPH = ("inception-files", "inception", "gpu-inception_v3")
 
 
 def flags():
@@ -60,9 +62,11 @@ def flags():
     )
     found = parser.parse_args()
     found.only = [name.strip() for name in found.only.split(",")] if found.only else [*TABLES]
-    unknown = [name for name in found.only if name not in TABLES]
+    unknown = [name for name in found.only if name not in TABLES | ON_A_GPU]
     if unknown:
-        parser.error(f"no table {', '.join(unknown)}; wanted some of {', '.join(TABLES)}")
+        parser.error(
+            f"no table {', '.join(unknown)}; wanted some of {', '.join(TABLES | ON_A_GPU)}"
+        )
     if found.rounds is None:
         found.rounds = 1 if found.quick else 5
     if found.rounds < 1:
@@ -98,7 +102,7 @@ def main():
         setting = Setting(Path(folder), found.rounds, graph, found.photos, found.quick)
         for name in chosen:
             try:
-                results["tables"][name] = TABLES[name](setting)
+                results["tables"][name] = (TABLES | ON_A_GPU)[name](setting)
             except Failed as reason:
                 results["tables"][name] = {"left_out": str(reason)}
                 print(f"  {name} left out: {reason}")

@@ -109,13 +109,13 @@ def files(architecture, weights, endpoint, photos, precision=FLOAT32):
     return Started(lambda: added(table)[0], added(table[:PROBES])[1])
 
 
-def peak(precision=FLOAT32):
+def peak(precision=FLOAT32, matrices=MATRICES):
     """The best rate of large matrix products, in floating-point operations a second."""
     check(precision)
     session = tf.Session(graph=tf.Graph())
     products = []
     with session.graph.as_default():
-        for size, repeats in MATRICES:
+        for size, repeats in matrices:
             a, b = (tf.Variable(tf.random_normal([size, size], dtype=precision)) for _ in "ab")
             products.append((tf.matmul(a, b).op, 2 * size**3, repeats))
         session.run(tf.global_variables_initializer())

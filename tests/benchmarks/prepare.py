@@ -8,6 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.classifier.export import _frozen
 from graphnets.features.bottlenecks import Bottlenecks
+from graphnets.features.running import identity_of
 from graphnets.features.store import FeatureStore
 from graphnets.networks.network import features
 from graphnets.photos.listing import scan
@@ -33,7 +34,7 @@ def frozen(architecture, weights, endpoint, path):
         x = tf.placeholder(tf.float32, [None, *network.size, 3], IMAGES)
         y = features(endpoint, network.build(x, [endpoint])[endpoint])
         tf.identity(y, FEATURES)
-        _write(path, _frozen(session, graph, FEATURES))
+        _write(path, _frozen(session, graph, [FEATURES]))
     return Started(dict)
 
 
@@ -73,7 +74,7 @@ def filled_store(architecture, weights, photos, folder):
     centres = dict(zip(classes, random.normal(0, 0.2, (len(classes), width)), strict=True))
     rows = np.stack([centres[label] for label in table.label])
     rows += random.standard_normal(rows.shape)
-    [identity] = [bottlenecks._identity(e) for e in bottlenecks._pooled]
+    [identity] = [identity_of(network, e, None, 0) for e in bottlenecks._pooled]
     store = FeatureStore(folder, identity)
     store.append(list(table.key), np.abs(rows).astype(np.float32))
     store.close()

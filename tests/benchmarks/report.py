@@ -45,6 +45,8 @@ def rows_of(found, reference):
             row["gflops_per_second"] = spread(
                 [answer["flops_per_second"] / 1e9 for answer in measured.answers]
             )
+        if measured.answers[0].get("utilisation") is not None:
+            row["utilisation"] = spread([answer["utilisation"] for answer in measured.answers])
         if "setup" in measured.answers[0]:
             row["setup_seconds"] = spread([answer["setup"] for answer in measured.answers])
         rows.append(row)
@@ -101,6 +103,8 @@ def say_besides(row, say=print):
     if "share_of_peak" in row:
         share, work = row["share_of_peak"]["median"], row["flops"] / 1e9
         say(f"  {name}: {work:.2f} GFLOP a photo, {share:.0%} of the {PEAK}")
+    if "utilisation" in row:
+        say(f"  {name}: the GPU works {row['utilisation']['median']:.0f} % of the time")
     if "setup_seconds" in row:
         say(f"  {name}: set-up {row['setup_seconds']['median']:.2f} s a round, not counted above")
     if "kept" in row:

@@ -82,7 +82,8 @@ class TorchGraph:
 
     def __call__(self, images):
         with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+            x = torch.from_numpy(np.ascontiguousarray(images))
+            x = x.to(torch.get_default_device()).permute(0, 3, 1, 2)
             found = {IMAGES: x.contiguous(memory_format=self._layout)}
             for name, function, inputs in self._steps:
                 value = function(*(found[i] for i in inputs))
@@ -90,7 +91,7 @@ class TorchGraph:
                     found.update({f"{name}:{n}": part for n, part in enumerate(value) if n})
                     value = value[0]
                 found[name] = value
-            return found[FEATURES].numpy()
+            return found[FEATURES].float().cpu().numpy()
 
 
 def _window(node, key):
@@ -121,7 +122,7 @@ def _padded(node, size, stride, value=0.0):
 def _conv(node, constants, layout):
     depthwise = node.op == "DepthwiseConv2dNative"
     order = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)
-    weights = torch.from_numpy(constants[1].transpose(order).copy())
+    weights = torch.as_tensor(constants[1].transpose(order).copy())
     groups = len(weights) if depthwise else 1
     weights = weights.contiguous(memory_format=layout)
     stride = _window(node, "strides")
@@ -131,7 +132,7 @@ def _conv(node, constants, layout):
 
 
 def _bias(constants):
-    return torch.from_numpy(constants[2].copy()) if len(constants) > 2 else None
+    return torch.as_tensor(constants[2].copy()) if len(constants) > 2 else None
 
 
 def _max_pool(node, constants, layout):
@@ -149,7 +150,7 @@ def _avg_pool(node, constants, layout):
 
 
 def _bias_add(node, constants, layout):
-    bias = torch.from_numpy(constants[1].copy())
+    bias = torch.as_tensor(constants[1].copy())
     return lambda x: x + (bias[:, None, None] if x.ndim == 4 else bias)
 
 
@@ -200,7 +201,7 @@ def _reshape(node, constants, layout):
 
 
 def _product(node, constants, layout):
-    weights = torch.from_numpy(constants[1].T.copy())
+    weights = torch.as_tensor(constants[1].T.copy())
     bias = _bias(constants)
     return lambda x: functional.linear(x, weights, bias)
 

@@ -61,13 +61,24 @@ def test_bfloat16_is_refused_where_onednn_is_off(processor, network, monkeypatch
     )
 
 
-@pytest.mark.parametrize("name", ["float16", "auto"])
+@pytest.mark.parametrize("name", ["int8", "auto"])
 def test_an_unknown_precision_is_refused_and_finding_one_is_not_the_networks_job(network, name):
     with pytest.raises(GraphnetsError) as error:
         network.computing_in(name)
-    assert str(error.value) == f"no precision {name!r}; wanted one of float32, bfloat16"
+    assert str(error.value) == f"no precision {name!r}; wanted one of float32, bfloat16, float16"
     with pytest.raises(GraphnetsError, match=f"no precision '{name}'"):
         precision.session_config(name)
+
+
+def test_float16_is_for_a_gpu(network, monkeypatch):
+    wanted = "^float16 needs a GPU, and there is none; use --precision float32$"
+    with pytest.raises(GraphnetsError, match=wanted):
+        precision.session_config("float16")
+    monkeypatch.setattr(precision.devices, "used", lambda: "a card")
+    assert network.computing_in("float16").precision == "float16"
+    rewrite = precision.session_config("float16").graph_options.rewrite_options
+    assert rewrite.auto_mixed_precision == rewrite.ON
+    assert rewrite.auto_mixed_precision_onednn_bfloat16 == rewrite.DEFAULT
 
 
 @pytest.fixture

@@ -73,8 +73,8 @@ class Network(ABC):
     size is the height and width of the pictures it takes; fingerprint tells its weights from all
     others; default_endpoint may name several endpoints, with commas between. precision: what it
     computes in, "float32", "bfloat16" or "float16". output: the endpoint with the probabilities of
-    its own classes. bare: whether its nodes keep a file's names where it is whole and frozen, in place of
-    lying under a scope. opening: how it was opened; None of one whose layers have trained.
+    its own classes. bare: whether its nodes keep a file's names where it is whole and frozen, in
+    place of lying under a scope. opening: how it was opened; None of one whose layers have trained.
     """
 
     name: str

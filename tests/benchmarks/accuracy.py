@@ -22,7 +22,7 @@ SPLITS = (0, 1, 2)
 TESTING = 25  # percent: 10 of 800 photos would tell too little
 LAST = {  # the head alone, and from where the last block trains, by network
     "efficientnet_lite0": ("fc", "block7a"),
-    "efficientnet_lite2": ("fc", "block7b"),
+    "efficientnet_lite2": ("fc", "block7a"),
     "inception_v3": ("softmax", "mixed_10"),
     "vgg16": ("fc8", "conv5_3"),
     "alexnet": ("fc8", "fc7"),

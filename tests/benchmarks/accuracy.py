@@ -64,13 +64,12 @@ def training(head, seed):
 
 
 def measured(name, weights, photos, folder):
-    """A row for the head alone and one for the last block."""
+    """A row for the head alone, then one for the last block."""
     from graphnets.jobs.compare import compare
     from graphnets.jobs.options import RetrainOptions
     from graphnets.zoo.architectures import open_network
 
     network = open_network(name, weights)
-    rows = []
     for depth in LAST[name]:
         found = []
         for seed in SPLITS:
@@ -81,8 +80,7 @@ def measured(name, weights, photos, folder):
             )  # fmt: skip
             found += compare(photos, network, [depth], options)
             print(f"  {name} {depth}, split {seed}: {found[-1].test_accuracy:.1%}", flush=True)
-        rows.append(row(name, "head alone" if depth == LAST[name][0] else f"from {depth}", found))
-    return rows
+        yield row(name, "head alone" if depth == LAST[name][0] else f"from {depth}", found)
 
 
 def row(name, depth, found):
@@ -143,7 +141,7 @@ def plot(rows, photos, path):
 
 
 def main():
-    """Measure, network by network; what is done is in the file if a later one is broken off."""
+    """Measure, row by row; what is done is in the file if a later one is broken off."""
     found = flags()
     from graphnets.cli.terminal import quiet_tensorflow
 
@@ -153,8 +151,9 @@ def main():
     results = {"machine": machine.record(), "photos": len(photos), "rows": []}
     for name, weights in found.networks.items():
         with tempfile.TemporaryDirectory() as folder:
-            results["rows"] += measured(name, weights, found.photos, Path(folder))
-        Path(found.output).write_text(json.dumps(results, indent=1) + "\n")
+            for one in measured(name, weights, found.photos, Path(folder)):
+                results["rows"].append(one)
+                Path(found.output).write_text(json.dumps(results, indent=1) + "\n")
     shown(results["rows"])
     if found.plot:
         plot(results["rows"], len(photos), os.fspath(found.plot))

@@ -129,13 +129,16 @@ def plot(rows, photos, path):
             for x, y, one in zip(seconds, shares, mine, strict=True):
                 axes.annotate(one["depth"], (x, y), (6, 6), textcoords="offset points", fontsize=8)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="x", which="both", labelsize=8)
         axes.set_xlabel(
             f"seconds for features and training ({photos} photos, {os.cpu_count()} cores)"
         )
         axes.set_ylabel("test accuracy, %")
         axes.grid(alpha=0.3, which="both")
         axes.margins(x=0.15)
-        axes.legend(loc="lower right")
+        axes.legend()  # where it hides the least
         nothing = dict.fromkeys(("Date", "Creator"))
         figure.savefig(path, format="svg", facecolor="white", metadata=nothing)
 

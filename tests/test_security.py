@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 RUNS = {  # what can start a program or run text as code, and why it is no stranger's
     "graphnets/processes.py": {"subprocess.Popen"},  # for the two below
+    "graphnets/cli/terminal.py": {"ctypes.CDLL"},  # None: the C library that is loaded already
     "graphnets/exports/tfjs.py": {"processes.run", "subprocess.Popen"},  # converter, Node
     "graphnets/zoo/downloads.py": {"processes.run"},  # pip
     "graphnets/__init__.py": {"importlib.import_module"},  # names of graphnets' own modules

@@ -9,6 +9,7 @@ no plumbing here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -112,7 +113,9 @@ def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
         if channels is None:
             raise ValueError(f"got an input of shape {x.shape}, wanted (n, height, width, known)")
         if run_only.compiles():
-            return _lrn_in_one_pass(x, channels, radius, alpha)
+            one_pass = partial(_lrn_of_shifted, channels=channels, radius=radius, alpha=alpha)
+            # A tf.function of the module would keep all graphs that it was ever called in.
+            return tf.function(one_pass, jit_compile=True, autograph=False)(x)
         return _normalised(x, _sums_over_channels(tf.square(x), channels, radius, alpha))
 
     return Layer("lrn", build)
@@ -123,9 +126,8 @@ def _normalised(x: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
     return x * (root * tf.sqrt(root))  # to the power of -0.75, without the slow power
 
 
-@tf.function(jit_compile=True, autograph=False)
-def _lrn_in_one_pass(x: tf.Tensor, channels: int, radius: int, alpha: float) -> tf.Tensor:
-    """What takes seven passes through memory as ops of their own."""
+def _lrn_of_shifted(x: tf.Tensor, channels: int, radius: int, alpha: float) -> tf.Tensor:
+    """For XLA, which makes one pass through memory of it, where ops of their own take seven."""
     squares = tf.pad(tf.square(x), [[0, 0], [0, 0], [0, 0], [radius, radius]])
     shifted = [squares[..., start : start + channels] for start in range(2 * radius + 1)]
     return _normalised(x, 1 + alpha * tf.add_n(shifted))

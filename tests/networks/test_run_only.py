@@ -1,5 +1,8 @@
 """Graphs that are only run give what those that are kept give, to the last digits."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -66,6 +69,15 @@ def test_the_same_bits_from_run_to_run():
             return [session.run(y).tobytes() for _ in range(3)]
 
     assert len({*once(), *once()}) == 1
+
+
+def test_a_graph_that_is_let_go_is_gone():
+    with tf.Graph().as_default() as graph, run_only.run_only():
+        layers.lrn().build(tf.placeholder(tf.float32, [None, 9, 9, 96]), None)
+    gone = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.skipif(not onednn(), reason="groups are one op of oneDNN")

@@ -147,18 +147,17 @@ class Extractor:
 
     def _values(self, tensors: Sequence[tf.Tensor], batches: list[Batch]) -> list[np.ndarray]:
         """The values of all places of batches, together, or half as many where memory is short."""
-        size = min(self._together, len(batches))
+        if len(batches) > self._together:
+            parts = [self._values(tensors, part) for part in several(batches, self._together)]
+            return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
         try:
-            parts = [
-                self._network.run(self._session, tensors, self._x, _stacked(part))
-                for part in several(batches, size)
-            ]
+            return self._network.run(self._session, tensors, self._x, _stacked(batches))
         except GraphnetsError as error:
-            if size == 1 or not isinstance(error.__cause__, tf.errors.ResourceExhaustedError):
+            full = isinstance(error.__cause__, tf.errors.ResourceExhaustedError)
+            if not full or len(batches) == 1:
                 raise
-            self._together = size // 2
-            return self._values(tensors, batches)
-        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+        self._together = min(self._together, len(batches) // 2)  # another run may have found less
+        return self._values(tensors, batches)
 
 
 def _reader(

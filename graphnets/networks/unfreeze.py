@@ -120,12 +120,11 @@ def import_unfrozen(
     given: dict[str, tf.Tensor] = {full_name(key): value for key, value in input_map.items()}
     needed(nodes, given)  # raises for what is unknown
     wanted = [full_name(element) for element in return_elements]
-    _check_trainable(nodes, trainable_parameters, needed(nodes, wanted, given))
-    held = [*dict.fromkeys(trainable_parameters)]  # two layers may share one
+    used = needed(nodes, wanted, given)
+    _check_trainable(nodes, trainable_parameters, used)
+    held = dict.fromkeys(trainable_parameters)  # two layers may share one
     if run_only.wanted():
-        used = needed(nodes, wanted, given)
-        held += [n for _, n in _parameters(nodes) if n in used and n not in held]
-        held = [*dict.fromkeys(held)]
+        held |= dict.fromkeys(name for _, name in _parameters(nodes) if name in used)
     if not held:
         return _imported(graph_def, wanted, given, name)
     with tf.variable_scope(None, default_name=name or "import"):

@@ -27,7 +27,6 @@ LAST = {  # the head alone, and from where the last block trains, by network
     "vgg16": ("fc8", "conv5_3"),
     "alexnet": ("fc8", "fc7"),
 }
-STEPS = (4000, 100), (150, 32)  # of the head: the default; of a last block, behind a warm-up
 
 
 def flags():
@@ -50,15 +49,14 @@ def flags():
     return found
 
 
-def training(head, seed):
-    """The recipe: the defaults for a head; a last block, with a warm head, slowly."""
+def training(alone, seed):
+    """The recipe: the defaults for a head alone; a last block, behind a warm head, slowly."""
     from graphnets.training.options import TrainingOptions
 
-    steps, batch = STEPS[0] if head else STEPS[1]
-    if head:
-        return TrainingOptions(steps, train_batch_size=batch, seed=seed)
+    if alone:
+        return TrainingOptions(seed=seed)
     return TrainingOptions(
-        steps, train_batch_size=batch, seed=seed, eval_step_interval=50, optimizer="adam",
+        150, train_batch_size=32, seed=seed, eval_step_interval=50, optimizer="adam",
         learning_rate=1e-4, warmup_steps=500,
     )  # fmt: skip
 
@@ -70,17 +68,17 @@ def measured(name, weights, photos, folder):
     from graphnets.zoo.architectures import open_network
 
     network = open_network(name, weights)
-    for depth in LAST[name]:
+    for depth, alone in zip(LAST[name], (True, False), strict=True):
         found = []
         for seed in SPLITS:
             options = RetrainOptions(
                 output_dir=folder / "out", bottleneck_dir=folder / "store", summaries_dir=None,
                 testing_percentage=TESTING, split_seed=seed, report=False,
-                training=training(depth == LAST[name][0], seed),
+                training=training(alone, seed),
             )  # fmt: skip
             found += compare(photos, network, [depth], options)
             print(f"  {name} {depth}, split {seed}: {found[-1].test_accuracy:.1%}", flush=True)
-        yield row(name, "head alone" if depth == LAST[name][0] else f"from {depth}", found)
+        yield row(name, "head alone" if alone else f"from {depth}", found)
 
 
 def row(name, depth, found):
@@ -122,9 +120,10 @@ def plot(rows, photos, path):
             mine = [r for r in rows if r["network"] == name]
             seconds = [r["features_seconds"] + r["training_seconds"] for r in mine]
             shares = [100 * r["accuracy"]["mean"] for r in mine]
-            ends = [(100 * r["accuracy"]["min"], 100 * r["accuracy"]["max"]) for r in mine]
-            spread = [[s - e[0] for s, e in zip(shares, ends, strict=True)],
-                      [e[1] - s for s, e in zip(shares, ends, strict=True)]]  # fmt: skip
+            spread = [
+                [100 * abs(r["accuracy"][end] - r["accuracy"]["mean"]) for r in mine]
+                for end in ("min", "max")
+            ]
             axes.errorbar(seconds, shares, yerr=spread, marker="o", capsize=3, label=name)
             for x, y, one in zip(seconds, shares, mine, strict=True):
                 axes.annotate(one["depth"], (x, y), (6, 6), textcoords="offset points", fontsize=8)
@@ -154,7 +153,7 @@ def main():
     results = {"machine": machine.record(), "photos": len(photos), "rows": []}
     for name, weights in found.networks.items():
         with tempfile.TemporaryDirectory() as folder:
-            for one in measured(name, weights, found.photos, Path(folder)):
+            for one in measured(name, weights, photos, Path(folder)):
                 results["rows"].append(one)
                 Path(found.output).write_text(json.dumps(results, indent=1) + "\n")
     shown(results["rows"])

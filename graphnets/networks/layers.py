@@ -2,8 +2,8 @@
 
 `conv(64, 3)` returns a `Layer`, which `graphnets.networks.stack.stack` applies: declaring a
 network is writing a list of them. A layer asks `variable(role, shape)` for its
-parameters; where these come from and whether they train is decided there, so that freezing needs
-no plumbing here.
+parameters, of `run_only.dtype()`; where these come from and whether they train is decided there,
+so that freezing needs no plumbing here.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def conv(
         depth = x.shape.as_list()[3] if x.shape.rank == 4 else None
         if depth is None:
             raise ValueError(f"got an input of shape {x.shape}, wanted (n, height, width, known)")
+        x = run_only.in_its_precision(x)
         W = variable("W", [size, size, depth // groups, channels])
         b = variable("b", [channels])
         if groups == 1 or run_only.groups_are_one():
@@ -70,6 +71,11 @@ def _convolved(x: tf.Tensor, W: tf.Tensor, b: tf.Tensor, stride: int, padding: s
     return tf.nn.bias_add(tf.nn.conv2d(x, W, stride, padding), b)
 
 
+def exact(x: tf.Tensor) -> tf.Tensor:
+    """x as numbers that sums and powers can be taken of: bfloat16 as float32."""
+    return tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else x
+
+
 def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
     """Inverted residual block (Sandler et al. 2018), ReLU6. (n, h, w, c) -> (n, h', w', channels).
 
@@ -81,7 +87,7 @@ def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
     def build(x: tf.Tensor, variable: Variable) -> tf.Tensor:
         inputs = x.shape.as_list()[3]
         inner = inputs * expansion
-        y = x
+        y = x = run_only.in_its_precision(x)
         if expansion > 1:
             W, b = variable("expand/W", [1, 1, inputs, inner]), variable("expand/b", [inner])
             y = tf.nn.relu6(_convolved(y, W, b, 1, "SAME"))
@@ -98,7 +104,7 @@ def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
 
 def mean() -> Layer:
     """The mean over each map. (n, h, w, c) -> (n, c)."""
-    return Layer("mean", lambda x, _: tf.reduce_mean(x, [1, 2]))
+    return Layer("mean", lambda x, _: tf.reduce_mean(exact(x), [1, 2]))
 
 
 def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
@@ -116,6 +122,7 @@ def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
             one_pass = partial(_lrn_of_shifted, channels=channels, radius=radius, alpha=alpha)
             # A tf.function of the module would keep all graphs that it was ever called in.
             return tf.function(one_pass, jit_compile=True, autograph=False)(x)
+        x = exact(x)
         return _normalised(x, _sums_over_channels(tf.square(x), channels, radius, alpha))
 
     return Layer("lrn", build)
@@ -128,9 +135,10 @@ def _normalised(x: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
 
 def _lrn_of_shifted(x: tf.Tensor, channels: int, radius: int, alpha: float) -> tf.Tensor:
     """For XLA, which makes one pass through memory of it, where ops of their own take seven."""
-    squares = tf.pad(tf.square(x), [[0, 0], [0, 0], [0, 0], [radius, radius]])
+    values = exact(x)
+    squares = tf.pad(tf.square(values), [[0, 0], [0, 0], [0, 0], [radius, radius]])
     shifted = [squares[..., start : start + channels] for start in range(2 * radius + 1)]
-    return _normalised(x, 1 + alpha * tf.add_n(shifted))
+    return tf.cast(_normalised(values, 1 + alpha * tf.add_n(shifted)), x.dtype)
 
 
 def _sums_over_channels(x: tf.Tensor, channels: int, radius: int, alpha: float) -> tf.Tensor:
@@ -176,8 +184,8 @@ def fc(units: int, relu: bool = True, maps: int | None = None) -> Layer:
         inputs = x.shape[1:].num_elements()
         if inputs is None:
             raise ValueError(f"got an input of shape {x.shape}, wanted one of a known size")
-        W = variable("W", [inputs, units])
-        y = tf.nn.xw_plus_b(tf.reshape(x, [-1, inputs]), W, variable("b", [units]))
+        x = run_only.in_its_precision(tf.reshape(x, [-1, inputs]))
+        y = tf.nn.xw_plus_b(x, variable("W", [inputs, units]), variable("b", [units]))
         return tf.nn.relu(y) if relu else y
 
     return Layer("fc", build, OWN)
@@ -185,4 +193,4 @@ def fc(units: int, relu: bool = True, maps: int | None = None) -> Layer:
 
 def softmax() -> Layer:
     """Probabilities. (n, classes) -> (n, classes), each row sums to 1."""
-    return Layer("softmax", lambda x, _: tf.nn.softmax(x))
+    return Layer("softmax", lambda x, _: tf.nn.softmax(exact(x)))

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import tensorflow.compat.v1 as tf
 
 from graphnets import devices
-from graphnets.networks.precision import FLOAT32, check, onednn
+from graphnets.networks.precision import BFLOAT16, FLOAT32, check, onednn
 
 _precision: ContextVar[str | None] = ContextVar("precision", default=None)  # None: to keep
 
@@ -21,9 +21,10 @@ def run_only(precision: str = FLOAT32) -> Iterator[None]:
     precision: of the session that will run them, see `session_config`. What they give is the same
     to the last digits. On the processor, LRN is compiled by XLA (some 0.4 s for each size of batch
     that is new) and groups of a convolution are one op of oneDNN: AlexNet to fc7 runs 1.1 times as
-    fast. The weights of a frozen file are variables, which TensorFlow holds once, and constants
-    several times; run `tf.global_variables_initializer()`. Raises GraphnetsError as
-    `session_config`.
+    fast. In bfloat16, declared networks hold the weights that do not train in it, where the session
+    would turn them into it at each run. The weights of a frozen file are variables, which
+    TensorFlow holds once, and constants several times; run `tf.global_variables_initializer()`.
+    Raises GraphnetsError as `session_config`.
 
     >>> with tf.Graph().as_default(), graphnets.run_only():
     ...     images = tf.placeholder(tf.float32, (16, 227, 227, 3))
@@ -48,5 +49,16 @@ def compiles() -> bool:
 
 
 def groups_are_one() -> bool:
-    """Whether a convolution of groups is one op here and now: oneDNN's, tried in float32 only."""
-    return _precision.get() == FLOAT32 and devices.used() == devices.CPU and onednn()
+    """Whether a convolution of groups is one op here and now: oneDNN's."""
+    return wanted() and devices.used() == devices.CPU and onednn()
+
+
+def dtype() -> tf.DType:
+    """Of a declared network's parameters here and now."""
+    bfloat16 = _precision.get() == BFLOAT16 and devices.used() == devices.CPU
+    return tf.bfloat16 if bfloat16 else tf.float32
+
+
+def in_its_precision(x: tf.Tensor) -> tf.Tensor:
+    """x as convolutions and products of a declared network take it here and now."""
+    return tf.cast(x, tf.bfloat16) if dtype() == tf.bfloat16 else x

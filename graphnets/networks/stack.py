@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
-from graphnets.networks.layers import Layer
+from graphnets.networks import run_only
+from graphnets.networks.layers import Layer, exact
 from graphnets.networks.network import Endpoints, LayerInfo, Trainable, check_trainable, unknown
 from graphnets.weights.arrays import Weights
 from graphnets.weights.drawn import RandomWeights
@@ -89,7 +90,7 @@ def stack(
                 raise
             except ValueError as error:
                 raise GraphnetsError(f"layer {name}: {error}") from None
-        endpoints[name] = x
+        endpoints[name] = exact(x)
     return endpoints
 
 
@@ -166,17 +167,19 @@ def _variables(
     def variable(role: str, shape: list[int]) -> tf.Tensor:
         def initializer(shape, dtype=None, partition_info=None):
             # As a constant, the array would be part of the GraphDef.
-            return tf.ensure_shape(tf.numpy_function(values[role], [], dtype), shape)
+            value = tf.ensure_shape(tf.numpy_function(values[role], [], tf.float32), shape)
+            return tf.cast(value, dtype)
 
-        found = tf.get_variable(
-            role, shape, tf.float32, initializer=initializer, trainable=trainable
-        )
+        # Steps would be lost in the 8 bits of bfloat16, so that what trains is float32.
+        kept = tf.float32 if trainable else run_only.dtype()
+        found = tf.get_variable(role, shape, kept, initializer=initializer, trainable=trainable)
         if found.trainable != trainable:  # TensorFlow would keep the first and say nothing
             raise GraphnetsError(
                 f"the shared variable {found.op.name} was made with trainable={found.trainable}; "
                 "give every call that shares it the same `trainable`"
             )
-        return found
+        wanted = run_only.dtype()
+        return found if found.dtype.base_dtype == wanted else tf.cast(found, wanted)
 
     return variable
 
@@ -194,7 +197,7 @@ def declared_layers(rows: Rows, input_shape: Sequence[int | None]) -> list[Layer
 
             def variable(role: str, shape: list[int], shapes=shapes) -> tf.Tensor:
                 shapes.append(tuple(shape))
-                return tf.placeholder(tf.float32, shape)
+                return tf.placeholder(run_only.dtype(), shape)
 
             try:
                 x = layer.build(x, variable)

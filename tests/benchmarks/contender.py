@@ -10,6 +10,7 @@ from graphnets.weights.memory import aligned_empty
 
 IMAGES, FEATURES = "images", "features"  # the input and the output of the frozen graphs
 PROBES = 4  # pictures whose features are compared
+TRIALS = 3  # of each way that a library offers, before the faster one is kept
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 DEFAULT: Mapping[str, str | None] = {ONEDNN: None}  # unset: what TensorFlow does by itself
 
@@ -78,3 +79,25 @@ def on_batches(run, images, batches, facts=None):
         return {"photos": batches * len(images), "seconds": time.perf_counter() - start}
 
     return Started(turn, probe, facts or {})
+
+
+def fastest(ways, images):
+    """The name of the fastest of {name: function}, which take turns; each has run before."""
+    for run in ways.values():
+        run(images)
+    seconds = {name: [] for name in ways}
+    for _ in range(TRIALS):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run(images)
+            seconds[name].append(time.perf_counter() - start)
+    return min(ways, key=lambda name: min(seconds[name]))
+
+
+def on_batches_faster(ways, images, batches, facts=None):
+    """`on_batches` of the fastest of {name: function}; "kept" in its facts says which it was."""
+    images = aligned(images)
+    kept = fastest(ways, images)
+    run = ways[kept]
+    ways.clear()  # what is not used any more must not keep threads and memory
+    return on_batches(run, images, batches, {"kept": kept, **(facts or {})})

@@ -1,33 +1,18 @@
 """Other libraries on the same frozen graph, and Keras's own networks on random weights."""
 
-import time
 from functools import partial
 
 import numpy as np
 
-from tests.benchmarks.contender import PREPARATIONS, PROBES, LeftOut, Started, on_batches, pictures
-
-TRIALS = 3  # of each way that a library offers, before the faster one is kept
-
-
-def fastest(ways, images):
-    """The name of the fastest of {name: function}, which take turns; each has run before."""
-    for run in ways.values():
-        run(images)
-    seconds = {name: [] for name in ways}
-    for _ in range(TRIALS):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            run(images)
-            seconds[name].append(time.perf_counter() - start)
-    return min(ways, key=lambda name: min(seconds[name]))
-
-
-def _faster(ways, images, batches):
-    kept = fastest(ways, images)
-    run = ways[kept]
-    ways.clear()  # what is not used any more must not keep threads and memory
-    return on_batches(run, images, batches, {"kept": kept})
+from tests.benchmarks.contender import (
+    PREPARATIONS,
+    PROBES,
+    LeftOut,
+    Started,
+    on_batches,
+    on_batches_faster,
+    pictures,
+)
 
 
 def openvino(frozen, size, batch, batches, preparation="", precision="f32"):
@@ -43,7 +28,7 @@ def openvino(frozen, size, batch, batches, preparation="", precision="f32"):
         "latency": _openvino_latency(core, frozen, images.shape, precision),
         "throughput": _openvino_throughput(core, frozen, images.shape, precision),
     }
-    return _faster(ways, images, batches)
+    return on_batches_faster(ways, images, batches)
 
 
 def _compiled(core, frozen, shape, precision, hint):
@@ -107,7 +92,7 @@ def torch(frozen, size, batch, batches, preparation=""):
         str(layout).removeprefix("torch."): TorchGraph(frozen, layout)
         for layout in (torch.contiguous_format, torch.channels_last)
     }
-    return _faster(ways, PREPARATIONS[preparation](pictures(batch, size)), batches)
+    return on_batches_faster(ways, PREPARATIONS[preparation](pictures(batch, size)), batches)
 
 
 def keras_inception(size, batch, batches):

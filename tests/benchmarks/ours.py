@@ -4,6 +4,7 @@ import math
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -15,7 +16,7 @@ from graphnets.networks.run_only import run_only
 from graphnets.photos.listing import scan
 from graphnets.photos.reading import BATCH, RUNS, photo_reader
 from graphnets.zoo.architectures import open_network
-from tests.benchmarks.contender import PROBES, Started, aligned, on_batches, pictures
+from tests.benchmarks.contender import PROBES, Started, aligned, on_batches_faster, pictures
 
 MATRICES = ((2048, 4), (4096, 1))  # size, products a round
 
@@ -36,10 +37,7 @@ def flops(network, endpoint):
 
 
 def runner(network, endpoint):
-    """A function from pictures to features, on a session of its own; RUNS parts at a time.
-
-    So does `Bottlenecks`, only that its batches wait for no other.
-    """
+    """A function from pictures, and how many parts of them run at a time, to features."""
     with tf.Graph().as_default():
         session = network.session()
         x = tf.placeholder(tf.float32, [None, *network.size, 3])
@@ -48,8 +46,8 @@ def runner(network, endpoint):
         session.run(tf.global_variables_initializer())
     pool = ThreadPoolExecutor(RUNS)
 
-    def run(images):
-        size = max(1, math.ceil(len(images) / RUNS))
+    def run(images, at_a_time=RUNS):
+        size = max(1, math.ceil(len(images) / at_a_time))
         parts = [images[start : start + size] for start in range(0, len(images), size)]
         return np.concatenate(list(pool.map(lambda part: session.run(y, {x: part}), parts)))
 
@@ -57,11 +55,12 @@ def runner(network, endpoint):
 
 
 def graph(architecture, weights, endpoint, batch, batches, precision=FLOAT32):
-    """Prepared batches through the network."""
+    """Prepared batches through the network: whole, or in RUNS parts at a time as `Bottlenecks`."""
     network = open_network(architecture, weights, precision=precision)
     run = runner(network, endpoint)
+    ways = {"whole": partial(run, at_a_time=1), f"{RUNS} parts": run}
     facts = {"flops": flops(network, endpoint)}
-    return on_batches(run, pictures(batch, network.size), batches, facts)
+    return on_batches_faster(ways, pictures(batch, network.size), batches, facts)
 
 
 def graph_on_photos(architecture, weights, endpoint, photos, precision=FLOAT32):

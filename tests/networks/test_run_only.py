@@ -1,5 +1,6 @@
 """Graphs that are only run give what those that are kept give, to the last digits."""
 
+import contextlib
 import gc
 import weakref
 
@@ -8,8 +9,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from graphnets import devices
-from graphnets.networks import alexnet, layers, run_only
-from graphnets.networks.precision import BFLOAT16, onednn
+from graphnets.networks import alexnet, efficientnet, layers, run_only, vgg16
+from graphnets.networks.precision import BFLOAT16, FLOAT32, no_bfloat16, onednn
 
 
 def ops():
@@ -81,14 +82,69 @@ def test_a_graph_that_is_let_go_is_gone():
 
 
 @pytest.mark.skipif(not onednn(), reason="groups are one op of oneDNN")
-def test_groups_are_one_convolution_in_float32_only(monkeypatch):
+def test_groups_are_one_convolution(monkeypatch):
     monkeypatch.setattr(run_only, "check", lambda _: None)  # whatever the processor has
-    for precision, convolutions in (("float32", 1), (BFLOAT16, 2)):
-        with tf.Graph().as_default() as graph, run_only.run_only(precision):
+    for block in (run_only.run_only(), run_only.run_only(BFLOAT16), contextlib.nullcontext()):
+        with tf.Graph().as_default() as graph, block:
             images = tf.placeholder(tf.float32, [None, 8, 8, 4])
-            layers.conv(6, 3, groups=2).build(images, lambda _, shape: tf.zeros(shape))
+            zeros = lambda _, shape: tf.zeros(shape, run_only.dtype())  # noqa: E731
+            layers.conv(6, 3, groups=2).build(images, zeros)
             names = [o.type for o in graph.get_operations()]
-            assert names.count("Conv2D") == convolutions
+            assert names.count("Conv2D") == (1 if run_only.wanted() else 2)
+
+
+def in_both_precisions(build, trainable, until):
+    """All endpoints in float32 and in bfloat16, and the dtypes of the latter's variables."""
+    x = np.random.default_rng(0).uniform(0, 255, (2, 67, 67, 3)).astype(np.float32)
+    found = []
+    for precision in (FLOAT32, BFLOAT16):
+        with tf.Graph().as_default(), tf.Session() as session, run_only.run_only(precision):
+            endpoints = build(tf.constant(x), "random", trainable, until, preprocess=True)
+            assert {tensor.dtype for tensor in endpoints.values()} == {tf.float32}
+            session.run(tf.global_variables_initializer())
+            found.append(session.run(dict(endpoints)))
+            variables = tf.global_variables()
+    return (*found, {v.op.name: v.dtype.base_dtype for v in variables})
+
+
+@pytest.mark.parametrize(
+    ("build", "trainable", "until"),
+    [
+        pytest.param(
+            alexnet.alexnet_endpoints, "conv4", "pool5",
+            marks=pytest.mark.skipif(no_bfloat16() != "", reason="groups in bfloat16 are oneDNN's"),
+        ),
+        (vgg16.vgg16_endpoints, "conv4_2", "pool5"),
+        (efficientnet.efficientnet_lite0_endpoints, "block4b", "prob"),
+    ],
+)  # fmt: skip
+def test_in_bfloat16_what_does_not_train_is_held_in_it(monkeypatch, build, trainable, until):
+    monkeypatch.setattr(run_only, "check", lambda _: None)
+    exact, rounded, dtypes = in_both_precisions(build, trainable, until)
+    assert {dtype for name, dtype in dtypes.items() if f"/{trainable}/" in name} == {tf.float32}
+    assert {dtype for name, dtype in dtypes.items() if f"/{trainable}/" not in name} == {
+        tf.bfloat16
+    }
+    for name, values in exact.items():
+        differ = np.abs(values - rounded[name]).max() / np.abs(values).max()
+        assert 0 < differ < 0.03, name
+    if until == "prob":
+        np.testing.assert_allclose(rounded[until].sum(axis=1), 1, rtol=1e-6)
+
+
+def test_lrn_in_bfloat16_is_rounded_once(monkeypatch):
+    monkeypatch.setattr(run_only, "check", lambda _: None)
+    x = tf.bfloat16.as_numpy_dtype(
+        100 * np.random.default_rng(0).standard_normal((2, 3, 4, 96)).astype(np.float32)
+    )
+    found = []
+    for compiles in (True, False):
+        monkeypatch.setattr(run_only, "compiles", lambda compiles=compiles: compiles)
+        with tf.Graph().as_default(), tf.Session() as session, run_only.run_only(BFLOAT16):
+            y = layers.lrn(2, 1e-3).build(tf.constant(x), None)
+            found.append(session.run(tf.cast(y, tf.float32)))
+    in_one_pass, by_ops = found
+    np.testing.assert_allclose(in_one_pass, by_ops, rtol=2**-8)  # half a step of bfloat16
 
 
 def test_on_a_gpu_nothing_is_compiled_for_the_processor(monkeypatch):

@@ -11,10 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 from graphnets.jobs.compare import Depth
-from tests.benchmarks import accuracy, gpu, watch
-from tests.benchmarks.contender import LeftOut, Started
+from tests.benchmarks import accuracy, gpu, ours, prepare, watch
+from tests.benchmarks.contender import (
+    FEATURES,
+    IMAGES,
+    PROBES,
+    LeftOut,
+    Started,
+    on_batches_faster,
+    pictures,
+)
 from tests.benchmarks.report import print_contenders, rows_of, spread
 from tests.benchmarks.turns import Measured
 
@@ -116,6 +125,34 @@ def test_an_unknown_table_is_an_error_that_lists_those_there_are(tmp_path):
     assert (
         "no table speed; wanted some of inception-files, alexnet-files, inception" in found.stderr
     )
+
+
+def test_the_faster_of_several_ways_is_kept():
+    def slow(images):
+        time.sleep(0.05)
+        return images
+
+    images = np.ones((2, 3, 3, 3), np.float32)
+    started = on_batches_faster({"slow": slow, "fast": np.negative}, images, 3, {"flops": 1})
+    assert started.facts == {"kept": "fast", "flops": 1}
+    assert (started.probe == -1).all() and started.turn()["photos"] == 6
+
+
+def test_other_libraries_run_a_graph_that_gives_our_features(tmp_path):
+    path = str(tmp_path / "frozen.pb")
+    prepare.frozen("efficientnet_lite0", "random", "block1a", path)
+    with tf.Graph().as_default(), tf.Session() as session:
+        graph_def = tf.GraphDef.FromString(Path(path).read_bytes())
+        images = tf.constant(pictures(PROBES, (224, 224)))
+        theirs = session.run(tf.import_graph_def(graph_def, {IMAGES: images}, [f"{FEATURES}:0"]))
+    found = ours.graph("efficientnet_lite0", "random", "block1a", batch=PROBES, batches=1)
+    assert found.probe.shape == (PROBES, 16)
+    np.testing.assert_allclose(theirs[0], found.probe, atol=1e-5 * np.abs(found.probe).max())
+
+
+def test_the_store_of_a_second_run_lacks_no_photo(photo_folder, tmp_path):
+    started = prepare.filled_store("efficientnet_lite0", "random", photo_folder, tmp_path / "store")
+    assert started.turn() == {"photos": 60, "missing": 0}
 
 
 @pytest.fixture

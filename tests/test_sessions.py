@@ -26,7 +26,7 @@ from graphnets.classifier import export
 from graphnets.errors import GraphnetsError
 from graphnets.photos.reading import RUNS
 from graphnets.photos.threads import KEPT
-from graphnets.sessions import Session
+from graphnets.sessions import Later, Session
 from graphnets.training.tune import Pictures
 
 TOLD = (
@@ -291,3 +291,10 @@ def test_what_is_prepared_is_refused_in_a_fork():
         call = session.prepared([tf.constant(1.0)], [])
         assert call() == [1.0]
         assert in_a_fork(call) == TOLD
+
+
+def test_a_frozen_graph_is_rewritten_once_before_its_first_run():
+    with tf.Graph().as_default() as graph:
+        tf.constant(1)
+    rewriting = Later(graph)()._config.graph_options.rewrite_options
+    assert rewriting.meta_optimizer_iterations == rewriting.ONE

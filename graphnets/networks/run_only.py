@@ -21,10 +21,10 @@ def run_only(precision: str = FLOAT32) -> Iterator[None]:
     precision: of the session that will run them, see `session_config`. What they give is the same
     to the last digits. On the processor, LRN is compiled by XLA (some 0.4 s for each size of batch
     that is new) and groups of a convolution are one op of oneDNN: AlexNet to fc7 runs 1.1 times as
-    fast. In bfloat16, declared networks hold the weights that do not train in it, where the session
-    would turn them into it at each run. The weights of a frozen file are variables, which
-    TensorFlow holds once, and constants several times; run `tf.global_variables_initializer()`.
-    Raises GraphnetsError as `session_config`.
+    fast. The weights of a frozen file are variables, which TensorFlow holds once, and constants
+    several times; run `tf.global_variables_initializer()`. In bfloat16, weights that do not train
+    are held in it, where the session would turn them into it at each run. Raises GraphnetsError as
+    `session_config`.
 
     >>> with tf.Graph().as_default(), graphnets.run_only():
     ...     images = tf.placeholder(tf.float32, (16, 227, 227, 3))
@@ -54,7 +54,7 @@ def groups_are_one() -> bool:
 
 
 def dtype() -> tf.DType:
-    """Of a declared network's parameters here and now."""
+    """In which parameters that do not train are held here and now."""
     bfloat16 = _precision.get() == BFLOAT16 and devices.used() == devices.CPU
     return tf.bfloat16 if bfloat16 else tf.float32
 

@@ -130,7 +130,7 @@ def import_unfrozen(
     with tf.variable_scope(None, default_name=name or "import"):
         for parameter in held:
             trains = parameter in trainable_parameters
-            given[f"{parameter}:0"] = tf.convert_to_tensor(_variable(nodes, parameter, trains))
+            given[f"{parameter}:0"] = _variable(nodes, parameter, trains)
         # A node may be named as the folder of a variable is, in which case it would be renamed.
         return _imported(graph_def, wanted, given, "graph")
 
@@ -151,14 +151,18 @@ def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[s
         )
 
 
-def _variable(nodes: Nodes, name: str, trains: bool) -> tf.Variable:
+def _variable(nodes: Nodes, name: str, trains: bool) -> tf.Tensor:
+    wanted = tf.as_dtype(nodes[name].attr["dtype"].type)
+
     def initializer(shape, dtype=None, partition_info=None):
         # As a constant, the array would be part of the GraphDef.
-        value = tf.numpy_function(lambda: constant(nodes, name), [], dtype)
-        return tf.ensure_shape(value, shape)
+        value = tf.numpy_function(lambda: constant(nodes, name), [], wanted)
+        return tf.cast(tf.ensure_shape(value, shape), dtype)
 
-    dtype = tf.as_dtype(nodes[name].attr["dtype"].type)
-    return tf.get_variable(name, shape_of(nodes[name]), dtype, initializer, trainable=trains)
+    kept = run_only.dtype() if wanted == tf.float32 and not trains else wanted
+    found = tf.get_variable(name, shape_of(nodes[name]), kept, initializer, trainable=trains)
+    # Where kept is bfloat16, the session casts what is cast here back, and both are left out.
+    return tf.cast(tf.convert_to_tensor(found), wanted)
 
 
 def _imported(

@@ -311,3 +311,18 @@ def test_where_it_is_only_run_all_weights_are_variables_that_do_not_train():
         assert graph.as_graph_def().ByteSize() < graph_def.ByteSize() + 20_000
         session.run(tf.global_variables_initializer())
         np.testing.assert_allclose(session.run(scores), plain(graph_def), atol=1e-6)
+
+
+def test_in_bfloat16_those_weights_are_held_in_it(monkeypatch):
+    monkeypatch.setattr("graphnets.networks.run_only.check", lambda _: None)  # emulated elsewhere
+    graph_def = foreign()
+    with tf.Graph().as_default(), tf.Session() as session:
+        with run_only("bfloat16"):
+            x = tf.constant(pictures())
+            [scores] = import_unfrozen(graph_def, ["net/conv/W"], {"net/input:0": x}, [SCORES])
+        held = {v.op.name: v.dtype.base_dtype for v in tf.global_variables()}
+        assert held.pop("import/net/conv/W") == tf.float32
+        assert "import/net/W5" in held and set(held.values()) == {tf.bfloat16}
+        session.run(tf.global_variables_initializer())
+        found, wanted = session.run(scores), plain(graph_def)
+    assert 0 < np.abs(found - wanted).max() < 0.02

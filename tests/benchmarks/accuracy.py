@@ -112,6 +112,7 @@ def plot(rows, photos, path):
     """Accuracy over seconds, each network's head alone joined to its last block."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     with matplotlib.rc_context({"svg.hashsalt": "graphnets", "svg.fonttype": "none"}):
         figure = Figure(figsize=(7, 4), layout="constrained")
@@ -129,6 +130,7 @@ def plot(rows, photos, path):
                 axes.annotate(one["depth"], (x, y), (6, 6), textcoords="offset points", fontsize=8)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axes.xaxis.set_minor_formatter("{x:g}")
         axes.tick_params(axis="x", which="both", labelsize=8)
         axes.set_xlabel(
@@ -136,7 +138,7 @@ def plot(rows, photos, path):
         )
         axes.set_ylabel("test accuracy, %")
         axes.grid(alpha=0.3, which="both")
-        axes.margins(x=0.15)
+        axes.margins(x=0.2)
         axes.legend()  # where it hides the least
         nothing = dict.fromkeys(("Date", "Creator"))
         figure.savefig(path, format="svg", facecolor="white", metadata=nothing)

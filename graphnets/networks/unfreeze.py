@@ -21,6 +21,7 @@ from graphnets.networks.nodes import (
     full_name,
     holds_floats,
     needed,
+    readers,
     shape_of,
 )
 
@@ -127,10 +128,12 @@ def import_unfrozen(
         held |= dict.fromkeys(name for _, name in _parameters(nodes) if name in used)
     if not held:
         return _imported(graph_def, wanted, given, name)
+    reading = readers(nodes)
     with tf.variable_scope(None, default_name=name or "import"):
         for parameter in held:
             trains = parameter in trainable_parameters
-            given[f"{parameter}:0"] = _variable(nodes, parameter, trains)
+            halved = not trains and _is_for_products(reading, parameter)
+            given[f"{parameter}:0"] = _variable(nodes, parameter, trains, halved)
         # A node may be named as the folder of a variable is, in which case it would be renamed.
         return _imported(graph_def, wanted, given, "graph")
 
@@ -151,7 +154,19 @@ def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[s
         )
 
 
-def _variable(nodes: Nodes, name: str, trains: bool) -> tf.Tensor:
+def _is_for_products(reading: Mapping[str, Sequence[tf.NodeDef]], name: str) -> bool:
+    """Whether only convolutions and products take it, which run in 16 bits; a scale may not."""
+    waiting = [name]
+    while waiting:
+        for node in reading[waiting.pop()]:
+            if node.op == "Identity":
+                waiting.append(node.name)
+            elif node.op not in PRODUCTS:
+                return False
+    return True
+
+
+def _variable(nodes: Nodes, name: str, trains: bool, halved: bool) -> tf.Tensor:
     wanted = tf.as_dtype(nodes[name].attr["dtype"].type)
 
     def initializer(shape, dtype=None, partition_info=None):
@@ -159,7 +174,7 @@ def _variable(nodes: Nodes, name: str, trains: bool) -> tf.Tensor:
         value = tf.numpy_function(lambda: constant(nodes, name), [], wanted)
         return tf.cast(tf.ensure_shape(value, shape), dtype)
 
-    kept = run_only.dtype() if wanted == tf.float32 and not trains else wanted
+    kept = run_only.dtype() if wanted == tf.float32 and halved else wanted
     found = tf.get_variable(name, shape_of(nodes[name]), kept, initializer, trainable=trains)
     # Where kept is bfloat16, the session casts what is cast here back, and both are left out.
     return tf.cast(tf.convert_to_tensor(found), wanted)

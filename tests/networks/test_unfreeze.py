@@ -313,7 +313,7 @@ def test_where_it_is_only_run_all_weights_are_variables_that_do_not_train():
         np.testing.assert_allclose(session.run(scores), plain(graph_def), atol=1e-6)
 
 
-def test_in_bfloat16_those_weights_are_held_in_it(monkeypatch):
+def test_in_bfloat16_what_products_take_is_held_in_it(monkeypatch):
     monkeypatch.setattr("graphnets.networks.run_only.check", lambda _: None)  # emulated elsewhere
     graph_def = foreign()
     with tf.Graph().as_default(), tf.Session() as session:
@@ -321,8 +321,10 @@ def test_in_bfloat16_those_weights_are_held_in_it(monkeypatch):
             x = tf.constant(pictures())
             [scores] = import_unfrozen(graph_def, ["net/conv/W"], {"net/input:0": x}, [SCORES])
         held = {v.op.name: v.dtype.base_dtype for v in tf.global_variables()}
-        assert held.pop("import/net/conv/W") == tf.float32
-        assert "import/net/W5" in held and set(held.values()) == {tf.bfloat16}
+        assert held.pop("import/net/conv/W") == tf.float32  # trains
+        for name in held:
+            assert held[name] == (tf.bfloat16 if name.rpartition("/")[2][0] == "W" else tf.float32)
+        assert {"import/net/W5", "import/net/b5", "import/net/thin/W"} < set(held)
         session.run(tf.global_variables_initializer())
         found, wanted = session.run(scores), plain(graph_def)
     assert 0 < np.abs(found - wanted).max() < 0.02

@@ -32,7 +32,7 @@ setup(
         "pandas>=2.0",
         "imageio>=2.31",
         "pillow>=11.3",
-        "click>=8.1",
+        "click>=8.2",
         "tqdm>=4.62",
         "pooch>=1.7",
         "requests>=2.28",

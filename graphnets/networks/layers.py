@@ -71,11 +71,6 @@ def _convolved(x: tf.Tensor, W: tf.Tensor, b: tf.Tensor, stride: int, padding: s
     return tf.nn.bias_add(tf.nn.conv2d(x, W, stride, padding), b)
 
 
-def exact(x: tf.Tensor) -> tf.Tensor:
-    """x as numbers that sums and powers can be taken of: bfloat16 as float32."""
-    return tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else x
-
-
 def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
     """Inverted residual block (Sandler et al. 2018), ReLU6. (n, h, w, c) -> (n, h', w', channels).
 
@@ -104,7 +99,7 @@ def mbconv(channels: int, size: int, stride: int, expansion: int) -> Layer:
 
 def mean() -> Layer:
     """The mean over each map. (n, h, w, c) -> (n, c)."""
-    return Layer("mean", lambda x, _: tf.reduce_mean(exact(x), [1, 2]))
+    return Layer("mean", lambda x, _: tf.reduce_mean(run_only.exact(x), [1, 2]))
 
 
 def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
@@ -122,7 +117,7 @@ def lrn(radius: int = 2, alpha: float = 2e-5) -> Layer:
             one_pass = partial(_lrn_of_shifted, channels=channels, radius=radius, alpha=alpha)
             # A tf.function of the module would keep all graphs that it was ever called in.
             return tf.function(one_pass, jit_compile=True, autograph=False)(x)
-        x = exact(x)
+        x = run_only.exact(x)
         return _normalised(x, _sums_over_channels(tf.square(x), channels, radius, alpha))
 
     return Layer("lrn", build)
@@ -135,7 +130,7 @@ def _normalised(x: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
 
 def _lrn_of_shifted(x: tf.Tensor, channels: int, radius: int, alpha: float) -> tf.Tensor:
     """For XLA, which makes one pass through memory of it, where ops of their own take seven."""
-    values = exact(x)
+    values = run_only.exact(x)
     squares = tf.pad(tf.square(values), [[0, 0], [0, 0], [0, 0], [radius, radius]])
     shifted = [squares[..., start : start + channels] for start in range(2 * radius + 1)]
     return tf.cast(_normalised(values, 1 + alpha * tf.add_n(shifted)), x.dtype)
@@ -193,4 +188,4 @@ def fc(units: int, relu: bool = True, maps: int | None = None) -> Layer:
 
 def softmax() -> Layer:
     """Probabilities. (n, classes) -> (n, classes), each row sums to 1."""
-    return Layer("softmax", lambda x, _: tf.nn.softmax(exact(x)))
+    return Layer("softmax", lambda x, _: tf.nn.softmax(run_only.exact(x)))

@@ -62,3 +62,8 @@ def dtype() -> tf.DType:
 def in_its_precision(x: tf.Tensor) -> tf.Tensor:
     """x as convolutions and products of a declared network take it here and now."""
     return tf.cast(x, tf.bfloat16) if dtype() == tf.bfloat16 else x
+
+
+def exact(x: tf.Tensor) -> tf.Tensor:
+    """x as numbers that sums and powers can be taken of: bfloat16 as float32."""
+    return tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else x

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from graphnets.errors import GraphnetsError
 from graphnets.networks import run_only
-from graphnets.networks.layers import Layer, exact
+from graphnets.networks.layers import Layer
 from graphnets.networks.network import Endpoints, LayerInfo, Trainable, check_trainable, unknown
 from graphnets.weights.arrays import Weights
 from graphnets.weights.drawn import RandomWeights
@@ -90,7 +90,7 @@ def stack(
                 raise
             except ValueError as error:
                 raise GraphnetsError(f"layer {name}: {error}") from None
-        endpoints[name] = exact(x)
+        endpoints[name] = run_only.exact(x)
     return endpoints
 
 
@@ -171,15 +171,15 @@ def _variables(
             return tf.cast(value, dtype)
 
         # Steps would be lost in the 8 bits of bfloat16, so that what trains is float32.
-        kept = tf.float32 if trainable else run_only.dtype()
+        wanted = run_only.dtype()
+        kept = tf.float32 if trainable else wanted
         found = tf.get_variable(role, shape, kept, initializer=initializer, trainable=trainable)
         if found.trainable != trainable:  # TensorFlow would keep the first and say nothing
             raise GraphnetsError(
                 f"the shared variable {found.op.name} was made with trainable={found.trainable}; "
                 "give every call that shares it the same `trainable`"
             )
-        wanted = run_only.dtype()
-        return found if found.dtype.base_dtype == wanted else tf.cast(found, wanted)
+        return found if kept == wanted else tf.cast(found, wanted)
 
     return variable
 

@@ -128,12 +128,12 @@ def import_unfrozen(
         held |= dict.fromkeys(name for _, name in _parameters(nodes) if name in used)
     if not held:
         return _imported(graph_def, wanted, given, name)
-    reading = readers(nodes)
+    halved = _for_products(nodes, held) if run_only.dtype() == tf.bfloat16 else []
     with tf.variable_scope(None, default_name=name or "import"):
         for parameter in held:
             trains = parameter in trainable_parameters
-            halved = not trains and _is_for_products(reading, parameter)
-            given[f"{parameter}:0"] = _variable(nodes, parameter, trains, halved)
+            kept = tf.bfloat16 if parameter in halved and not trains else None
+            given[f"{parameter}:0"] = _variable(nodes, parameter, trains, kept)
         # A node may be named as the folder of a variable is, in which case it would be renamed.
         return _imported(graph_def, wanted, given, "graph")
 
@@ -154,19 +154,24 @@ def _check_trainable(nodes: Nodes, parameters: Sequence[str], used: Collection[s
         )
 
 
-def _is_for_products(reading: Mapping[str, Sequence[tf.NodeDef]], name: str) -> bool:
-    """Whether only convolutions and products take it, which run in 16 bits; a scale may not."""
-    waiting = [name]
-    while waiting:
-        for node in reading[waiting.pop()]:
-            if node.op == "Identity":
-                waiting.append(node.name)
-            elif node.op not in PRODUCTS:
-                return False
-    return True
+def _for_products(nodes: Nodes, names: Collection[str]) -> set[str]:
+    """Those of float32 that only convolutions and products take: these run in 16 bits, a scale
+    may not."""
+    reading = readers(nodes)
+    found = set()
+    for name in names:
+        waiting, takers = [name], set()
+        while waiting:
+            for node in reading[waiting.pop()]:
+                takers.add(node.op)
+                if node.op == "Identity":
+                    waiting.append(node.name)
+        if takers <= {*PRODUCTS, "Identity"} and nodes[name].attr["dtype"].type == tf.float32:
+            found.add(name)
+    return found
 
 
-def _variable(nodes: Nodes, name: str, trains: bool, halved: bool) -> tf.Tensor:
+def _variable(nodes: Nodes, name: str, trains: bool, kept: tf.DType | None) -> tf.Tensor:
     wanted = tf.as_dtype(nodes[name].attr["dtype"].type)
 
     def initializer(shape, dtype=None, partition_info=None):
@@ -174,8 +179,8 @@ def _variable(nodes: Nodes, name: str, trains: bool, halved: bool) -> tf.Tensor:
         value = tf.numpy_function(lambda: constant(nodes, name), [], wanted)
         return tf.cast(tf.ensure_shape(value, shape), dtype)
 
-    kept = run_only.dtype() if wanted == tf.float32 and halved else wanted
-    found = tf.get_variable(name, shape_of(nodes[name]), kept, initializer, trainable=trains)
+    shape = shape_of(nodes[name])
+    found = tf.get_variable(name, shape, kept or wanted, initializer, trainable=trains)
     # Where kept is bfloat16, the session casts what is cast here back, and both are left out.
     return tf.cast(tf.convert_to_tensor(found), wanted)
 

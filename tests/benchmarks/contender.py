@@ -96,7 +96,6 @@ def fastest(ways, images):
 
 def on_batches_faster(ways, images, batches, facts=None):
     """`on_batches` of the fastest of {name: function}; "kept" in its facts says which it was."""
-    images = aligned(images)
     kept = fastest(ways, images)
     run = ways[kept]
     ways.clear()  # what is not used any more must not keep threads and memory
